@@ -1,0 +1,1 @@
+"""kubelite: Kubernetes in one Python process."""
