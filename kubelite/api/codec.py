@@ -31,7 +31,7 @@ _HEAD = b'{"metadata":{'
 
 
 @lru_cache(maxsize=1024)
-def _decoder(type_: type[Any]) -> msgspec.json.Decoder[Any]:
+def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(type_)
 
 

@@ -18,6 +18,8 @@ from typing import Protocol
 
 import msgspec
 
+from kubelite.client.streams import ByteStream, ExecStream, LogOptions
+
 
 class PodSandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One pod's shared environment. `ip` is chosen by the caller (empty with `host_network`)."""
@@ -173,37 +175,6 @@ class Unreachable(RuntimeFailed):
 
     def __init__(self, message: str) -> None:
         super().__init__("RuntimeUnreachable", message)
-
-
-class ExecStream(Protocol):
-    """A process's three streams. `read` ends (None) when all output was delivered; then `exit_code` is known."""
-
-    async def read(self) -> tuple[int, bytes] | None:
-        """(1 = stdout or 2 = stderr, bytes); with a tty everything is stdout."""
-
-    async def write(self, data: bytes) -> None: ...
-    async def close_stdin(self) -> None: ...
-    async def resize(self, *, width: int, height: int) -> None: ...
-    async def exit_code(self) -> int: ...
-
-
-class ByteStream(Protocol):
-    """A two-way byte stream, such as a connection to a port of a pod. `read` gives b"" at the end."""
-
-    async def read(self, max_bytes: int = 65536) -> bytes: ...
-    async def write(self, data: bytes) -> None: ...
-    async def close_write(self) -> None: ...
-
-
-class LogOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """As PodLogOptions; `since` in unix seconds. Lines with `timestamps` start with RFC 3339 nanoseconds and a space."""
-
-    follow: bool = False
-    timestamps: bool = False
-    tail_lines: int | None = None
-    since: float | None = None
-    limit_bytes: int | None = None
-    stream: str = "All"  #: All | Stdout | Stderr
 
 
 class ContainerStats(msgspec.Struct, frozen=True, kw_only=True):
