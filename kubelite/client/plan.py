@@ -16,7 +16,10 @@ from kubelite.api.meta import Object
 
 
 class Create(msgspec.Struct, frozen=True):
+    """`report` is made once the object exists; `{name}` in its message becomes the name that the server generated."""
+
     obj: Object
+    report: Report | None = None
 
 
 class Update(msgspec.Struct, frozen=True):

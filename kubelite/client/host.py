@@ -1,0 +1,202 @@
+"""Runs a controller: events to keys to queue to decision to writes, then waits for its own writes.
+
+A key is decided again only after the view has reached what its last plan wrote, so a decision never sees less than it did; that
+is why no controller keeps expectations. A Conflict means the view was behind: the key runs again once it has moved. Other
+failures back off per key. This is one of the two places that catch every exception (the other is the supervisor).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import assert_never
+
+import anyio
+from anyio.abc import TaskStatus
+from msgspec.structs import replace
+
+from kubelite.actor.backoff import Backoff
+from kubelite.actor.clock import Clock
+from kubelite.actor.log import get_logger
+from kubelite.actor.workqueue import Key, WorkQueue
+from kubelite.api.core_v1 import Pod
+from kubelite.api.errors import Conflict, NotFound, StatusError
+from kubelite.api.meta import DeleteOptions, Object, Preconditions
+from kubelite.client.informer import Handler, Informers
+from kubelite.client.interface import Client
+from kubelite.client.plan import Bind, Create, Delete, Patch, Plan, Update, Write
+from kubelite.client.recorder import Recorder
+from kubelite.client.view import Controller, Watch
+
+WORKERS = 4  #: keys decided at a time; the writes of one key are sequential
+CATCH_UP_S = 5.0  #: how long a key waits for its own writes to come back before it goes on regardless
+
+Seen = Callable[[], bool]  #: whether the view has reached a write
+
+log = get_logger(__name__)
+
+
+class Host:
+    """The actor around one controller."""
+
+    def __init__(
+        self, controller: Controller, client: Client, informers: Informers, recorder: Recorder, clock: Clock
+    ) -> None:
+        self.name = f"controller/{controller.name}"
+        self._controller = controller
+        self._client = client
+        self._informers = informers
+        self._recorder = recorder
+        self._clock = clock
+        self._queue = WorkQueue()
+        self._wake = anyio.Event()
+        self._backoff = Backoff(base_s=0.005, cap_s=60.0)
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        handlers = [(watch.type, self._handler(watch)) for watch in self._controller.watches]
+        for type_, handler in handlers:
+            self._informers[type_].subscribe(handler)
+        try:
+            async with anyio.create_task_group() as group:
+                for _ in range(WORKERS):
+                    group.start_soon(self._work)
+                task_status.started()
+        finally:
+            for type_, handler in handlers:
+                self._informers[type_].unsubscribe(handler)
+
+    def _handler(self, watch: Watch) -> Handler:
+        view = self._informers.view
+
+        def handle(old: Object | None, new: Object | None) -> None:
+            for key in watch.keys(view, old, new):
+                self._queue.add(key)
+            if len(self._queue):
+                self._wake.set()
+
+        return handle
+
+    async def _work(self) -> None:
+        while True:
+            key = self._queue.take(self._clock.monotonic())
+            if key is None:
+                await self._wait()
+                continue
+            try:
+                await self._decide(key)
+            finally:
+                self._queue.done(key)
+
+    async def _wait(self) -> None:
+        """Until a key arrives or the earliest delayed one is due."""
+        if self._wake.is_set():
+            self._wake = anyio.Event()
+        due = self._queue.next_due()
+        if due is None:
+            await self._wake.wait()
+            return
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._wake_at, due, group.cancel_scope)
+            await self._wake.wait()
+            group.cancel_scope.cancel()
+
+    async def _wake_at(self, due: float, scope: anyio.CancelScope) -> None:
+        await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+        scope.cancel()
+
+    async def _decide(self, key: Key) -> None:
+        try:
+            plan = self._controller.decide(self._informers.view, key, self._clock.now())
+            await self._carry_out(key, plan)
+        except Exception as error:  # noqa: BLE001  the host's task: one key's failure is not the controller's
+            delay_s = self._backoff.next(key)
+            expected = isinstance(error, (StatusError, OSError))
+            (log.debug if isinstance(error, Conflict) else log.warning)(
+                "Retrying key",
+                controller=self._controller.name,
+                key=key,
+                delay_s=delay_s,
+                error=str(error),
+                exc_info=None if expected else error,
+            )
+            self._requeue(key, delay_s)
+        else:
+            self._backoff.forget(key)
+            if plan.requeue_after_s is not None:
+                self._requeue(key, plan.requeue_after_s)
+
+    def _requeue(self, key: Key, delay_s: float) -> None:
+        self._queue.add_at(key, self._clock.monotonic() + delay_s)
+        self._wake.set()
+
+    async def _carry_out(self, key: Key, plan: Plan) -> None:
+        client = self._client.because(f"{self._controller.name} {key}")
+        written: list[tuple[type[Object], Seen]] = []
+        try:
+            for write in plan.writes:
+                written.append(await self._write(client, write))  # noqa: PERF401  what was written is kept on a failure
+        finally:
+            with anyio.move_on_after(CATCH_UP_S) as deadline:
+                for type_, seen in written:
+                    await self._catch_up(type_, seen)
+            if deadline.cancelled_caught:
+                log.warning("View did not catch up in time", controller=self._controller.name, key=key)
+        for report in plan.reports:
+            self._recorder.report(self._controller.name, report)
+
+    async def _write(self, client: Client, write: Write) -> tuple[type[Object], Seen]:
+        """Carries out one write; returns how to tell that the view has reached it."""
+        view = self._informers.view
+        result: Object
+        match write:
+            case Create():
+                result = await client.create(write.obj)
+                if write.report is not None:
+                    message = write.report.message.replace("{name}", result.metadata.name)
+                    self._recorder.report(self._controller.name, replace(write.report, message=message))
+            case Update():
+                result = await client.update(write.obj, subresource=write.subresource)
+            case Patch():
+                result = await client.patch(
+                    write.type, write.name, write.namespace, patch=write.patch, subresource=write.subresource
+                )
+            case Bind():
+                meta = write.binding.metadata
+                await client.create_subresource(
+                    write.binding, meta.name, meta.namespace, plural="pods", subresource="binding"
+                )
+
+                def bound(name: str = meta.name, namespace: str = meta.namespace) -> bool:
+                    pod = view.get(Pod, name, namespace)
+                    return pod is None or bool(pod.spec.node_name)
+
+                return Pod, bound
+            case Delete():
+                await _delete(client, write)
+
+                def going(delete: Delete = write) -> bool:
+                    obj = view.get(delete.type, delete.name, delete.namespace)
+                    other = obj is not None and bool(delete.uid) and obj.metadata.uid != delete.uid
+                    return obj is None or other or obj.metadata.deletion_timestamp is not None
+
+                return write.type, going
+            case _:
+                assert_never(write)
+        type_, revision = type(result), int(result.metadata.resource_version or 0)
+        return type_, lambda: self._informers[type_].revision >= revision
+
+    async def _catch_up(self, type_: type[Object], seen: Seen) -> None:
+        if type_ not in self._informers:
+            return  # a kind that no decision of this process reads
+        while not seen():
+            await self._informers[type_].changed()
+
+
+async def _delete(client: Client, write: Delete) -> None:
+    options = DeleteOptions(
+        grace_period_seconds=write.grace_period_seconds,
+        propagation_policy=write.propagation_policy,
+        preconditions=Preconditions(uid=write.uid or None, resource_version=write.resource_version or None),
+    )
+    with suppress(NotFound):
+        await client.delete(write.type, write.name, write.namespace, options=options)
