@@ -38,13 +38,18 @@ class StartTimeout(Exception):
     """A stage did not report started in time."""
 
 
-class _Child:
+class _Child(TaskStatus[None]):
+    """An actor and where it is in its life; as the task status it learns when the actor is ready."""
+
     def __init__(self, actor: Actor, stage: Stage) -> None:
         self.actor = actor
         self.stage = stage
         self.scope = anyio.CancelScope()
-        self.started = anyio.Event()
+        self.ready = anyio.Event()
         self.ended = anyio.Event()
+
+    def started(self, value: None = None) -> None:
+        self.ready.set()
 
 
 class Supervisor:
@@ -89,9 +94,9 @@ class Supervisor:
                     group.start_soon(self._keep, child)
                 with anyio.move_on_after(stage.start_timeout_s) as deadline:
                     for child in begun:
-                        await child.started.wait()
+                        await child.ready.wait()
                 if deadline.cancelled_caught:
-                    late = [child.actor.name for child in begun if not child.started.is_set()]
+                    late = [child.actor.name for child in begun if not child.ready.is_set()]
                     self._fail(StartTimeout(f"not started within {stage.start_timeout_s:g} s: {', '.join(late)}"))
                     return
             task_status.started()
@@ -109,22 +114,17 @@ class Supervisor:
         while True:
             error: Exception = RuntimeError(f"{child.actor.name} returned")
             try:
-                await self._run_once(child)
+                await child.actor.run(task_status=child)
             except Exception as caught:  # noqa: BLE001  the supervisor's task
                 error = caught
             now = self._clock.monotonic()
             failures = [*(at for at in failures if now - at < WINDOW_S), now]
-            if len(failures) > MAX_RESTARTS or not child.started.is_set():
+            if len(failures) > MAX_RESTARTS or not child.ready.is_set():
                 self._fail(error)
                 return
             delay_s = backoff.next()
             log.warning("Restarting actor", actor=child.actor.name, delay_s=delay_s, exc_info=error)
             await self._clock.sleep(delay_s)
-
-    async def _run_once(self, child: _Child) -> None:
-        async with anyio.create_task_group() as group:
-            await group.start(child.actor.run)
-            child.started.set()
 
     def _fail(self, error: Exception) -> None:
         if self._failure is None:

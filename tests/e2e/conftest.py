@@ -1,0 +1,71 @@
+"""One Docker daemon of kubelite for the session; tests keep to namespaces of their own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import images, kubectls
+from tests.e2e.daemon import Daemon
+
+HELLO = Path(__file__).parents[2] / "config" / "examples" / "hello.yaml"
+
+_networks = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """A running Docker engine that holds the test image; installs and starts what is missing."""
+    images.ensure()
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> kubectls.Kubectl:
+    """The newest kubectl of the machine."""
+    return kubectls.find()[-1]
+
+
+@pytest.fixture(scope="session")
+def new_daemon(tmp_path_factory: pytest.TempPathFactory, kubectl: kubectls.Kubectl) -> Iterator[Callable[..., Daemon]]:
+    """Makes daemons (not started) with networks of their own; stops and cleans up all of them at the end."""
+    made: list[Daemon] = []
+
+    def make(*settings: str) -> Daemon:
+        number = next(_networks)
+        networks = ("--pod-cidr", f"10.20{number % 10}.0.0/16", "--service-cidr", f"10.9{number % 10}.0.0/20")
+        daemon = Daemon(tmp_path_factory.mktemp("kubelite") / "data", kubectl.path, *networks, *settings)
+        made.append(daemon)
+        return daemon
+
+    yield make
+    for daemon in made:
+        daemon.stop()
+        daemon.cleanup()
+
+
+@pytest.fixture(scope="session")
+def daemon(engine: None, new_daemon: Callable[..., Daemon]) -> Daemon:
+    """The session's daemon with real containers."""
+    daemon = new_daemon()
+    daemon.start()
+    return daemon
+
+
+@pytest.fixture
+def namespace(daemon: Daemon, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, deleted afterwards."""
+    name = request.node.originalname.replace("_", "-").lower()[:50].strip("-")
+    daemon.kubectl("create", "namespace", name)
+    yield name
+    daemon.kubectl("delete", "namespace", name, "--wait=true", "--timeout=60s")
+
+
+@pytest.fixture
+def hello(daemon: Daemon, namespace: str) -> str:
+    """A namespace in which config/examples/hello.yaml is applied and available."""
+    daemon.kubectl("apply", "-n", namespace, "-f", str(HELLO))
+    daemon.kubectl("rollout", "status", "-n", namespace, "deployment/hello", "--timeout=60s", timeout_s=70)
+    return namespace
