@@ -59,13 +59,14 @@ Write: TypeAlias = Create | Update | Patch | Delete | Bind
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A Kubernetes Event on `regarding`; equal ones are counted, not repeated."""
+    """A Kubernetes Event on `regarding`; equal ones are counted, not repeated. `field_path`: which part of it is meant."""
 
     regarding: Object
     type: Literal["Normal", "Warning"] = "Normal"
     reason: str
     message: str
     action: str = ""
+    field_path: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
