@@ -1,6 +1,7 @@
 """Claim: cluster DNS answers at least 100,000 questions a second in process, and one over UDP within 0.2 ms.
 
-Run: `python -m benchmarks.dns_answers`. The UDP part asks one question after the other over loopback, from a thread of the same process.
+Run: `python -m benchmarks.dns_answers`. The UDP part asks one question after the other over loopback, from a
+thread of the same process.
 """
 
 from __future__ import annotations

@@ -5,76 +5,96 @@ What a person did wrong, or what the host lacks, is one line on stderr and exit 
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from kubelite.config import Config, ConfigError, load
+from kubelite.data_dir import DataDir, HostProblem
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns the process's exit code."""
-    argv = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if argv and argv[0] == "cleanup":
-            return _cleanup(argv[1:])
-        if argv and argv[0] == "store":
+        if words and words[0] == "cleanup":
+            return _cleanup(words[1:])
+        if words and words[0] == "store":
             from kubelite.store.cli import main as store_main
 
-            return store_main(argv[1:])
-        return _serve(load(argv, os.environ))
-    except ConfigError as error:
-        return _refuse(str(error))
-
-
-def _refuse(line: str) -> int:
-    print(f"kubelite: {line}", file=sys.stderr)  # noqa: T201  the command line speaks here
-    return 2
+            return store_main(words[1:])
+        return _serve(load(words, os.environ))
+    except (ConfigError, HostProblem) as error:
+        print(f"kubelite: {error}", file=sys.stderr)  # noqa: T201  the command line speaks here
+        return 2
 
 
 def _serve(config: Config) -> int:
-    from functools import partial
-
     import anyio
 
     from kubelite.actor.log import configure
-    from kubelite.cluster import HostProblem
 
     configure(level=config.log_level, format=config.log_format)
     os.umask(0o077)
-    try:
-        anyio.run(partial(_run, config))
-    except* HostProblem as group:
-        return _refuse(str(_first(group)))
+    anyio.run(_run, config)
     return 0
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
 async def _run(config: Config) -> None:
+    """Runs the cluster until SIGTERM or SIGINT."""
     import anyio
 
     from kubelite.cluster import Cluster
 
+    failure: BaseException | None = None
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with anyio.create_task_group() as group:
-            group.start_soon(_serve_until_cancelled, Cluster(config))
-            async for _ in signals:
+
+            async def stop() -> None:
+                async for _ in signals:
+                    group.cancel_scope.cancel()
+                    return
+
+            group.start_soon(stop)
+            try:
+                async with Cluster(config, serve=True) as cluster:
+                    line = f"kubelite is ready at {cluster.server}, kubeconfig {cluster.kubeconfig}"
+                    print(line, flush=True)  # noqa: T201  the line that a user and a script wait for
+                    await anyio.sleep_forever()
+            except Exception as error:  # noqa: BLE001  leaves the group as itself, not wrapped
+                failure = error
                 group.cancel_scope.cancel()
-                break
+    if failure is not None:
+        raise failure
 
 
-async def _serve_until_cancelled(cluster) -> None:  # type: ignore[no-untyped-def]
-    import anyio
+def _cleanup(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m kubelite cleanup",
+        description="Removes the containers, interfaces, rules, mounts and cgroups of a kubelite that does not run.",
+    )
+    parser.add_argument("--data-dir", default=Config().data_dir, help="its data directory (default: %(default)s)")
+    parser.add_argument(
+        "--docker-socket", default=Config().docker_socket, help="the engine's socket (default: %(default)s)"
+    )
+    parser.add_argument("--all", action="store_true", help="remove its data too")
+    options = parser.parse_args(words)
+    path = Path(options.data_dir)
+    if not path.is_dir():
+        return 0
+    with DataDir(path) as data:
+        if data.has_node:
+            import anyio
 
-    async with cluster:
-        line = f"kubelite is ready at {cluster.server}, kubeconfig {cluster.config.kubeconfig_path}"
-        print(line, flush=True)  # noqa: T201
-        await anyio.sleep_forever()
+            from kubelite.docker_node import remove_node
+
+            anyio.run(remove_node, data, options.docker_socket)
+        if options.all:
+            data.remove()
+    return 0
 
 
 if __name__ == "__main__":

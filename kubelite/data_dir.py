@@ -15,7 +15,7 @@ class HostProblem(Exception):
 
 
 class DataDir:
-    """The directory `path` while it is held. Entering raises HostProblem when another kubelite holds it, or it cannot be made."""
+    """The directory `path` while it is held. Entering raises HostProblem when it is held already or cannot be made."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,6 +28,11 @@ class DataDir:
     @property
     def pki(self) -> Path:
         return self.path / "pki"
+
+    @property
+    def has_node(self) -> bool:
+        """Whether this host was a node for it, and may still hold containers, interfaces and mounts."""
+        return (self.path / "pods").is_dir()
 
     def __enter__(self) -> Self:
         try:

@@ -41,14 +41,16 @@ class Message(NamedTuple):
 
 
 class Link(NamedTuple):
-    index: int
+    number: int  #: the kernel's index
     name: str
     alias: str
 
 
 def add_bridge(name: str) -> Message:
     info = _attribute(1, b"bridge\0")
-    return Message(_NEWLINK, _CREATE | _EXCLUSIVE, _link(up=True) + _text(_IFLA_IFNAME, name) + _attribute(_IFLA_LINKINFO, info))
+    return Message(
+        _NEWLINK, _CREATE | _EXCLUSIVE, _link(up=True) + _text(_IFLA_IFNAME, name) + _attribute(_IFLA_LINKINFO, info)
+    )
 
 
 def add_veth(name: str, *, mac: bytes, peer: str, peer_mac: bytes, peer_netns_fd: int, mtu: int) -> Message:
@@ -116,7 +118,9 @@ class RouteSocket:
     def __enter__(self) -> RouteSocket:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._socket.close()
 
     def send(self, *messages: Message) -> None:
@@ -161,7 +165,9 @@ class RouteSocket:
     def _encode(self, message: Message, flags: int) -> bytes:
         self._sequence += 1
         size = 16 + len(message.body)
-        return struct.pack("IHHII", size, message.kind, _REQUEST | message.flags | flags, self._sequence, 0) + message.body
+        return (
+            struct.pack("IHHII", size, message.kind, _REQUEST | message.flags | flags, self._sequence, 0) + message.body
+        )
 
     def _receive(self) -> Iterator[tuple[int, bytes]]:
         data = self._socket.recv(1 << 17)
@@ -229,7 +235,5 @@ def _link(index: int = 0, *, up: bool = False) -> bytes:
 
 def _route(destination: str, *, kind: int, scope: int) -> bytes:
     address, _, length = destination.partition("/")
-    fixed = struct.pack(
-        "BBBBBBBBI", socket.AF_INET, int(length), 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, scope, kind, 0
-    )
+    fixed = struct.pack("BBBBBBBBI", socket.AF_INET, int(length), 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, scope, kind, 0)
     return fixed + (_attribute(_RTA_DST, socket.inet_aton(address)) if int(length) else b"")

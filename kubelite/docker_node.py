@@ -1,0 +1,122 @@
+"""This host as a node: Docker containers, their network, Services in the kernel and DNS. Part of the composition root.
+
+Imported only when such a node is wanted, since its libraries take longer to load than an embedded cluster to start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from functools import partial
+
+import anyio
+from anyio.abc import TaskStatus
+
+from kubelite.api import core_v1 as core
+from kubelite.client.feeds import PodsByNode
+from kubelite.config import Config
+from kubelite.data_dir import DataDir, HostProblem
+from kubelite.kubelet.addresses import AddressPool
+from kubelite.kubelet.cleanup import cleanup
+from kubelite.kubelet.docker import DockerRuntime
+from kubelite.kubelet.handlers import RuntimeProbes
+from kubelite.kubelet.instance import cgroup_root, instance_id, link_prefix
+from kubelite.kubelet.kubelet import Kubelet, NodeSettings
+from kubelite.kubelet.machine import host_address, read_health, read_machine
+from kubelite.kubelet.network import PodNetwork
+from kubelite.kubelet.pod_storage import PodStorage, StorageSettings, Token, TokenRequest
+from kubelite.kubelet.runtime import RuntimeFailed
+from kubelite.kubelet.storage import MountFailed
+from kubelite.nodes import NodeParts, Nodes, surroundings
+from kubelite.proxy.dns import Responder
+from kubelite.proxy.dns_server import DnsServer
+from kubelite.proxy.forward import Forwarder, host_resolvers
+from kubelite.proxy.nftables import NftablesError
+from kubelite.proxy.proxier import Proxier, ProxyConfig, remove_table
+from kubelite.proxy.table import TableConfig
+
+DNS_PORT = 53
+
+
+class _HostNetwork:
+    """The pod network of this host, present before anything binds to its gateway address."""
+
+    name = "pod-network"
+
+    def __init__(self, network: PodNetwork) -> None:
+        self._network = network
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        await self._network.setup()
+        task_status.started()
+        await anyio.sleep_forever()
+
+
+async def _no_tokens(request: TokenRequest) -> Token:
+    """Raises: MountFailed; service-account tokens are not issued yet."""
+    raise MountFailed(f"no token for the service account {request.pod.spec.service_account_name}: none are issued yet")
+
+
+def _node_address(network: PodNetwork) -> str:
+    """The host's address towards the outside, or the pod network's gateway on a host that has none."""
+    address = host_address()
+    return network.gateway if ipaddress.ip_address(address).is_loopback else address
+
+
+def table_config(config: Config, instance: str) -> TableConfig:
+    """The nftables table of one kubelite."""
+    return TableConfig(
+        name=f"kubelite_{instance}",
+        pod_cidr=config.pod_cidr,
+        service_cidr=config.service_cidr,
+        links=f"{link_prefix(instance)}*",
+    )
+
+
+def dns_address(config: Config) -> str:
+    """The ClusterIP of the DNS server: the tenth address, as kubeadm has it."""
+    return str(ipaddress.IPv4Network(config.service_cidr).network_address + 10)
+
+
+def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
+    """This host: pods are Docker containers, Services an nftables table, names answered on the gateway address."""
+    instance = instance_id(data.path)
+    network = PodNetwork(instance=instance, pod_cidr=config.pod_cidr, service_cidr=config.service_cidr)
+    name = config.node_name or socket.gethostname().lower()
+    responder = Responder(config.cluster_domain)
+    dns = DnsServer(responder, Forwarder(host_resolvers(), parts.clock), host=network.gateway, port=DNS_PORT)
+    proxy_config = ProxyConfig(table=table_config(config, instance), node_name=name, domain=config.cluster_domain)
+    proxier = Proxier(parts.informers, responder, proxy_config)
+    runtime = DockerRuntime(instance=instance, socket=config.docker_socket, clock=parts.clock, network=network)
+    pods = PodsByNode(parts.informers[core.Pod], parts.informers.view)
+    settings = StorageSettings(
+        root=data.path,
+        cgroup_root=cgroup_root(instance),
+        cluster_dns=dns_address(config),
+        cluster_domain=config.cluster_domain,
+    )
+    kubelet = Kubelet(
+        NodeSettings(
+            name=name,
+            machine=read_machine(data.path, _node_address(network)),
+            pod_cidr=config.pod_cidr,
+            cluster_domain=config.cluster_domain,
+        ),
+        surroundings(parts, pods, name, proxier.remove_endpoint),
+        runtime=runtime,
+        addresses=AddressPool(config.pod_cidr),
+        probes=RuntimeProbes(runtime),
+        storage=PodStorage(settings, parts.informers.view, parts.clock, _no_tokens),
+        health=partial(read_health, data.path),
+    )
+    return Nodes(network=(_HostNetwork(network),), services=(proxier, dns), kubelets=(kubelet,))
+
+
+async def remove_node(data: DataDir, docker_socket: str) -> None:
+    """Removes everything that the node of a data directory has put on this host. Raises: HostProblem."""
+    instance = instance_id(data.path)
+    try:
+        await remove_table(table_config(Config(), instance))
+        await cleanup(instance=instance, socket=docker_socket, data_dir=data.path)
+    except (RuntimeFailed, NftablesError, OSError) as error:
+        raise HostProblem(f"cannot clean up: {error}") from error

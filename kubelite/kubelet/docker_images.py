@@ -1,0 +1,80 @@
+"""Images on the engine: status, pull, load, list, removal. The part of DockerRuntime that needs no instance.
+
+Source: https://docs.docker.com/reference/api/engine/ (images), upstream's --image-pull-progress-deadline
+"""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+from kubelite.kubelet import docker_state as found
+from kubelite.kubelet.docker_client import EngineClient, Refused, lines
+from kubelite.kubelet.runtime import Image, RuntimeFailed
+
+#: A pull that makes no progress for this long has failed.
+_PROGRESS_S = 60.0
+_LOAD_DEADLINE_S = 600.0
+_NOT_FOUND = 404
+
+
+class _Progress(msgspec.Struct, frozen=True, kw_only=True):
+    error: str = ""
+
+
+class DockerImages:
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
+
+    async def image_status(self, image: str) -> Image | None:
+        path = f"images/{image}/json"
+        try:
+            answer = await self._client.request("GET", path, reason="ImageInspectError", answer=found.InspectedImage)
+        except Refused as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return None
+        return found.parse_image(answer)
+
+    async def pull_image(self, image: str, *, username: str = "", password: str = "") -> str:
+        """Raises: RuntimeFailed(ErrImagePull) with the engine's message."""
+        params = {"fromImage": image}
+        if not {":", "@"} & set(image.rsplit("/", 1)[-1]):
+            params["tag"] = "latest"  # without a tag the engine pulls all of them
+        headers = {}
+        if username or password:
+            credentials = msgspec.json.encode({"username": username, "password": password})
+            headers["X-Registry-Auth"] = base64.urlsafe_b64encode(credentials).decode()
+        async with self._client.stream(
+            "POST", "images/create", reason="ErrImagePull", params=params, headers=headers, progress_s=_PROGRESS_S
+        ) as chunks:
+            async for line in lines(chunks):
+                if failure := msgspec.json.decode(line, type=_Progress).error:
+                    raise RuntimeFailed("ErrImagePull", failure)
+        status = await self.image_status(image)
+        if status is None:
+            raise RuntimeFailed("ErrImagePull", f"the engine pulled {image} but does not have it")
+        return status.id
+
+    async def load_image(self, archive: bytes) -> None:
+        """Adds the images of an archive in the format of `docker save`."""
+        answer = await self._client.request(
+            "POST", "images/load", reason="ErrImageLoad", body=archive, deadline_s=_LOAD_DEADLINE_S
+        )
+        for line in answer.splitlines():
+            if line.strip() and (failure := msgspec.json.decode(line, type=_Progress).error):
+                raise RuntimeFailed("ErrImageLoad", failure)
+
+    async def list_images(self) -> list[Image]:
+        answer = await self._client.request(
+            "GET", "images/json", reason="ImageListError", answer=list[found.InspectedImage]
+        )
+        return [found.parse_image(image) for image in answer]
+
+    async def remove_image(self, image: str) -> None:
+        try:
+            await self._client.request("DELETE", f"images/{image}", reason="ImageRemoveError")
+        except Refused as error:
+            if error.status != _NOT_FOUND:
+                raise

@@ -1,0 +1,121 @@
+"""The kubelet of one node: composes the room and runs its actors.
+
+It speaks to the cluster through `client.interface` and feeds of objects only, so the API server may be in another process.
+The runtime's event stream opens first, then the pods that are there are adopted, then the node reports Ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from kubelite.actor.clock import Clock
+from kubelite.client.interface import Client
+from kubelite.client.view import View
+from kubelite.kubelet.env import NodeFacts
+from kubelite.kubelet.handlers import Hooks, ProbeRunner
+from kubelite.kubelet.images import ImagePuller
+from kubelite.kubelet.node import NodeActor
+from kubelite.kubelet.node_status import Health, Machine, allocatable
+from kubelite.kubelet.parts import LeaveService, Parts, PodAddresses, Recorder
+from kubelite.kubelet.pleg import Pleg
+from kubelite.kubelet.pod_manager import Feed, PodManager
+from kubelite.kubelet.runtime import Runtime, RuntimeEvent
+from kubelite.kubelet.storage import Storage
+from kubelite.kubelet.streams import KubeletStreams
+
+
+class RunningRuntime(Runtime, Protocol):
+    """A runtime with its actor loop."""
+
+    @property
+    def name(self) -> str: ...
+    async def run(self, listener: Callable[[RuntimeEvent], None], *, task_status: TaskStatus[None]) -> None: ...
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What distinguishes one node from another."""
+
+    name: str
+    machine: Machine
+    pod_cidr: str = ""
+    cluster_domain: str = "cluster.local"
+    seccomp_root: str = ""
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kubelet needs of the cluster. `pods` are those bound to the node; `view` holds the kinds that pods refer to:
+
+    ConfigMaps, Secrets, Services, PersistentVolumeClaims and PersistentVolumes."""
+
+    client: Client
+    view: View
+    pods: Feed
+    configs: Sequence[Feed]
+    recorder: Recorder
+    clock: Clock
+    leave_service: LeaveService
+
+
+class Kubelet:
+    """An actor: started when the pods are adopted and the node is registered."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        cluster: Surroundings,
+        *,
+        runtime: RunningRuntime,
+        addresses: PodAddresses,
+        probes: ProbeRunner,
+        storage: Storage,
+        health: Callable[[], Health],
+    ) -> None:
+        self.name = f"kubelet/{settings.name}"
+        client = cluster.client.because(self.name)
+        self._runtime = runtime
+        self._pleg = Pleg(runtime)
+        machine = settings.machine
+        parts = Parts(
+            client=client,
+            view=cluster.view,
+            runtime=runtime,
+            clock=cluster.clock,
+            recorder=cluster.recorder,
+            pleg=self._pleg,
+            puller=ImagePuller(runtime, cluster.clock),
+            hooks=Hooks(runtime, cluster.clock),
+            probes=probes,
+            storage=storage,
+            addresses=addresses,
+            leave_service=cluster.leave_service,
+            node=NodeFacts(host_ip=machine.ip, allocatable=allocatable(machine)),
+            node_memory_bytes=machine.memory_bytes,
+            cluster_domain=settings.cluster_domain,
+            seccomp_root=settings.seccomp_root,
+            runtime_name=runtime.name,
+        )
+        self.pods = PodManager(parts, pods=cluster.pods, configs=cluster.configs)
+        self.streams = KubeletStreams(self.pods, runtime)
+        self.node = NodeActor(
+            settings.name,
+            machine=machine,
+            health=health,
+            pod_cidr=settings.pod_cidr,
+            client=client,
+            runtime=runtime,
+            recorder=cluster.recorder,
+            clock=cluster.clock,
+        )
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        async with anyio.create_task_group() as group:
+            await group.start(partial(self._runtime.run, self._pleg.hear))
+            await group.start(self.pods.run)
+            await group.start(self.node.run)
+            task_status.started()

@@ -1,0 +1,169 @@
+"""What a node says of itself: capacity, addresses, conditions, images. Pure.
+
+Source: pkg/kubelet/nodestatus/setters.go, pkg/kubelet/kubelet_node_status.go, https://kubernetes.io/docs/reference/node/node-status/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from kubelite.actor.clock import rfc3339
+from kubelite.api.core_v1 import (
+    ContainerImage,
+    DaemonEndpoint,
+    NodeAddress,
+    NodeCondition,
+    NodeDaemonEndpoints,
+    NodeStatus,
+    NodeSystemInfo,
+)
+from kubelite.api.meta import Quantity
+from kubelite.kubelet.runtime import Image
+
+KUBELET_VERSION = "v1.33.4+kubelite"
+MAX_PODS = 110
+MAX_IMAGES, MAX_IMAGE_NAMES = 50, 5
+#: What the default eviction thresholds keep back. Source: pkg/kubelet/eviction/defaults_linux.go
+RESERVED_MEMORY_BYTES = 100 << 20
+RESERVED_DISK_PERCENT = 10
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not change while a kubelet runs."""
+
+    ip: str
+    cpus: int
+    memory_bytes: int
+    disk_bytes: int
+    huge_pages: Mapping[str, int] = msgspec.field(default_factory=dict)  #: size ("2Mi") to bytes
+    max_pods: int = MAX_PODS
+    machine_id: str = ""
+    system_uuid: str = ""
+    boot_id: str = ""
+    kernel_version: str = ""
+    os_image: str = ""
+    architecture: str = "amd64"
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What may change. `not_ready` is the reason why the node takes no pods, if there is one."""
+
+    not_ready: str = ""
+    memory_pressure: bool = False
+    disk_pressure: bool = False
+    pid_pressure: bool = False
+
+
+def capacity(machine: Machine) -> dict[str, Quantity]:
+    return {
+        "cpu": str(machine.cpus),
+        "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
+        **{f"hugepages-{size}": str(amount) for size, amount in machine.huge_pages.items()},
+        "memory": f"{machine.memory_bytes // 1024}Ki",
+        "pods": str(machine.max_pods),
+    }
+
+
+def allocatable(machine: Machine) -> dict[str, Quantity]:
+    memory = max(machine.memory_bytes - RESERVED_MEMORY_BYTES, 0)
+    return capacity(machine) | {
+        "ephemeral-storage": str(machine.disk_bytes * (100 - RESERVED_DISK_PERCENT) // 100),
+        "memory": f"{memory // 1024}Ki",
+    }
+
+
+def node_labels(name: str, machine: Machine) -> dict[str, str]:
+    return {
+        "beta.kubernetes.io/arch": machine.architecture,
+        "beta.kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine.architecture,
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+    }
+
+
+def compute_node_status(
+    name: str,
+    machine: Machine,
+    health: Health,
+    *,
+    runtime: str,
+    images: Sequence[Image],
+    old: NodeStatus,
+    now: float,
+    port: int = 10250,
+) -> NodeStatus:
+    """`runtime` as containerRuntimeVersion has it, e.g. docker://20.10.24; `old` keeps times and what others wrote."""
+    return replace(
+        old,
+        capacity={**old.capacity, **capacity(machine)},
+        allocatable={**old.allocatable, **allocatable(machine)},
+        conditions=_conditions(health, old, now),
+        addresses=(NodeAddress(type="InternalIP", address=machine.ip), NodeAddress(type="Hostname", address=name)),
+        daemon_endpoints=NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=port)),
+        node_info=NodeSystemInfo(
+            machine_id=machine.machine_id,
+            system_uuid=machine.system_uuid,
+            boot_id=machine.boot_id,
+            kernel_version=machine.kernel_version,
+            os_image=machine.os_image,
+            container_runtime_version=runtime,
+            kubelet_version=KUBELET_VERSION,
+            operating_system="linux",
+            architecture=machine.architecture,
+        ),
+        images=_images(images),
+    )
+
+
+def _conditions(health: Health, old: NodeStatus, now: float) -> tuple[NodeCondition, ...]:
+    ready = not health.not_ready
+    table = (
+        ("MemoryPressure", health.memory_pressure, "KubeletHasInsufficientMemory", "KubeletHasSufficientMemory",
+         "kubelet has insufficient memory available", "kubelet has sufficient memory available"),
+        ("DiskPressure", health.disk_pressure, "KubeletHasDiskPressure", "KubeletHasNoDiskPressure",
+         "kubelet has disk pressure", "kubelet has no disk pressure"),
+        ("PIDPressure", health.pid_pressure, "KubeletHasInsufficientPID", "KubeletHasSufficientPID",
+         "kubelet has insufficient PID available", "kubelet has sufficient PID available"),
+        ("Ready", ready, "KubeletReady", "KubeletNotReady",
+         "kubelet is posting ready status", health.not_ready),
+    )  # fmt: skip
+    known = {each.type: each for each in old.conditions}
+    others = tuple(each for each in old.conditions if each.type not in {row[0] for row in table})
+    made = []
+    for type_, holds, reason, reason_not, message, message_not in table:
+        status = "True" if holds else "False"
+        before = known.get(type_)
+        since = before.last_transition_time if before is not None and before.status == status else None
+        made.append(
+            NodeCondition(
+                type=type_,
+                status=status,
+                last_heartbeat_time=rfc3339(now),
+                last_transition_time=since or rfc3339(now),
+                reason=reason if holds else reason_not,
+                message=message if holds else message_not,
+            )
+        )
+    return others + tuple(made)
+
+
+def _images(images: Sequence[Image]) -> tuple[ContainerImage, ...]:
+    """The largest first, as many as upstream reports."""
+    largest = sorted(images, key=lambda image: image.size_bytes, reverse=True)[:MAX_IMAGES]
+    return tuple(
+        ContainerImage(names=(*image.digests, *image.tags)[:MAX_IMAGE_NAMES], size_bytes=image.size_bytes)
+        for image in largest
+    )
+
+
+def same_but_for_heartbeat(one: NodeStatus, other: NodeStatus) -> bool:
+    """Whether only the times of heartbeats differ."""
+
+    def still(status: NodeStatus) -> NodeStatus:
+        return replace(status, conditions=tuple(replace(each, last_heartbeat_time=None) for each in status.conditions))
+
+    return still(one) == still(other)

@@ -1,0 +1,61 @@
+"""What the pods of a node have on its disk, as the pod workers see it.
+
+`pod_storage` keeps directories, volumes and cgroups on a real machine; `NoStorage` serves nodes that only exist in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kubelite.api.core_v1 import Pod
+from kubelite.kubelet.env import Addresses
+from kubelite.kubelet.observed import Spec
+from kubelite.kubelet.runtime import Container, Mount
+
+
+class MountFailed(Exception):
+    """A volume cannot be set up now; the message is the Event's."""
+
+
+class Storage(Protocol):
+    async def prepare(self, pod: Pod, addresses: Addresses) -> float | None:
+        """Sets up or refreshes all volumes; returns when to do so again (unix seconds). Raises: MountFailed, OSError."""
+
+    async def mounts(
+        self, pod: Pod, spec: Spec, *, attempt: int, env: dict[str, str], addresses: Addresses
+    ) -> tuple[Mount, ...]:
+        """The mounts of a container about to be created. Raises: ConfigFailed, OSError."""
+
+    def cgroup_parent(self, pod: Pod) -> str: ...
+    def termination_message(self, container: Container) -> str:
+        """What an ended container left for its status, at most 4096 bytes."""
+
+    def present(self) -> set[str]:
+        """The uids of pods that have anything here."""
+
+    async def remove(self, pod_uid: str) -> None:
+        """Unmounts and removes everything of a pod; may be repeated. Raises: OSError."""
+
+
+class NoStorage:
+    """No files at all."""
+
+    async def prepare(self, pod: Pod, addresses: Addresses) -> float | None:
+        return None
+
+    async def mounts(
+        self, pod: Pod, spec: Spec, *, attempt: int, env: dict[str, str], addresses: Addresses
+    ) -> tuple[Mount, ...]:
+        return ()
+
+    def cgroup_parent(self, pod: Pod) -> str:
+        return ""
+
+    def termination_message(self, container: Container) -> str:
+        return ""
+
+    def present(self) -> set[str]:
+        return set()
+
+    async def remove(self, pod_uid: str) -> None:
+        return None

@@ -1,0 +1,85 @@
+"""Mounts and safe opening, which Python's standard library does not offer. The one door to libc's mount(2) and openat2(2).
+
+Source: mount(2), umount2(2), openat2(2), Linux include/uapi/linux/openat2.h
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from functools import cache
+from pathlib import Path
+
+_BIND = 4096
+_DETACH = 2
+_SYS_OPENAT2 = 437  # the same on every architecture
+_NO_MAGIC_LINKS, _BENEATH = 0x02, 0x08
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _failed(path: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), path)
+
+
+def mount_tmpfs(path: str, *, size_bytes: int = 0) -> None:
+    """`size_bytes` 0: the kernel's default, half of the memory. Raises: OSError."""
+    data = f"size={size_bytes}" if size_bytes else ""
+    if _libc().mount(b"tmpfs", path.encode(), b"tmpfs", ctypes.c_ulong(0), data.encode()):
+        raise _failed(path)
+
+
+def bind_mount(source: str, target: str) -> None:
+    """Raises: OSError."""
+    if _libc().mount(source.encode(), target.encode(), None, ctypes.c_ulong(_BIND), None):
+        raise _failed(target)
+
+
+def unmount(path: str) -> None:
+    """Lazily; what is no mount point is no error. Raises: OSError."""
+    if _libc().umount2(path.encode(), _DETACH) and ctypes.get_errno() not in {errno.EINVAL, errno.ENOENT}:
+        raise _failed(path)
+
+
+def mounts_below(root: Path) -> list[str]:
+    """The mount points below `root`, the deepest first."""
+    prefix = f"{root}/"
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        path = line.split(" ", 5)[4].encode().decode("unicode_escape")
+        if path.startswith(prefix):
+            found.append(path)
+    return sorted(found, key=len, reverse=True)
+
+
+def open_beneath(root: str, path: str, *, flags: int = os.O_PATH) -> int:
+    """A descriptor of `path` in `root`; no symbolic link leads out of it. Raises: OSError (EXDEV when one tries)."""
+    directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        how = struct.pack("QQQ", flags | os.O_CLOEXEC, 0, _BENEATH | _NO_MAGIC_LINKS)
+        found: int = _libc().syscall(_SYS_OPENAT2, directory, path.encode(), how, ctypes.c_size_t(len(how)))
+        if found < 0:
+            raise _failed(path)
+        return found
+    finally:
+        os.close(directory)
+
+
+def make_beneath(root: str, path: str, *, mode: int = 0o750) -> None:
+    """Makes the directories of `path` in `root` that are missing, never through a link that leads out. Raises: OSError."""
+    done = ""
+    for part in path.split("/"):
+        parent = open_beneath(root, done or ".", flags=os.O_PATH | os.O_DIRECTORY)
+        try:
+            os.mkdir(part, mode, dir_fd=parent)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(parent)
+        done = f"{done}/{part}" if done else part

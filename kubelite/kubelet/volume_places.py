@@ -1,0 +1,101 @@
+"""Volumes that are directories: emptyDir, hostPath, claims; and what fsGroup does to them.
+
+Source: pkg/volume/emptydir/empty_dir.go, pkg/volume/hostpath/host_path.go, pkg/volume/volume_linux.go,
+https://kubernetes.io/docs/concepts/storage/volumes/#hostpath-volume-types
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from kubelite.api.core_v1 import EmptyDirVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod, Volume
+from kubelite.api.quantity import value
+from kubelite.client.view import View
+from kubelite.kubelet.storage import MountFailed
+from kubelite.kubelet.syscalls import mount_tmpfs
+
+_IS_TYPE = {
+    "Directory": (stat.S_ISDIR, "directory"),
+    "File": (stat.S_ISREG, "file"),
+    "Socket": (stat.S_ISSOCK, "socket file"),
+    "CharDevice": (stat.S_ISCHR, "character device"),
+    "BlockDevice": (stat.S_ISBLK, "block device"),
+}
+
+
+def make_empty_dir(path: Path, source: EmptyDirVolumeSource) -> None:
+    """Raises: OSError."""
+    path.mkdir(parents=True, exist_ok=True)
+    if source.medium == "Memory" and not path.is_mount():
+        limit = value(source.size_limit) if source.size_limit is not None else 0
+        mount_tmpfs(str(path), size_bytes=limit)
+    if stat.S_IMODE(path.stat().st_mode) & 0o777 != 0o777:
+        path.chmod(0o777)
+
+
+def check_host_path(path: str, kind: str | None) -> None:
+    """Makes what "...OrCreate" asks for. Raises: MountFailed, OSError."""
+    kind = kind or ""
+    here = Path(path)
+    if kind == "DirectoryOrCreate":
+        here.mkdir(mode=0o755, parents=True, exist_ok=True)
+        kind = "Directory"
+    elif kind == "FileOrCreate":
+        if not here.exists():
+            here.touch(mode=0o644)
+        kind = "File"
+    if not kind:
+        # The engine would make nothing and refuse; upstream's runtimes make a directory.
+        if not here.exists():
+            here.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return
+    check, name = _IS_TYPE[kind]
+    try:
+        fits = check(here.stat().st_mode)
+    except FileNotFoundError:
+        fits = False
+    if not fits:
+        raise MountFailed(f"hostPath type check failed: {path} is not a {name}")
+
+
+def claimed_path(pod: Pod, volume: Volume, view: View) -> tuple[str, bool]:
+    """(host path, read-only) of a claim's volume, as far as it is on this host. Raises: MountFailed."""
+    read_only = False
+    if (source := volume.persistent_volume_claim) is not None:
+        name, read_only = source.claim_name, source.read_only
+    else:
+        name = f"{pod.metadata.name}-{volume.name}"
+    claim = view.get(PersistentVolumeClaim, name, pod.metadata.namespace)
+    if claim is None:
+        raise MountFailed(f'error getting PVC: persistentvolumeclaim "{name}" not found')
+    if claim.status.phase != "Bound" or not claim.spec.volume_name:
+        raise MountFailed(f'PersistentVolumeClaim is not bound: "{name}"')
+    found = view.get(PersistentVolume, claim.spec.volume_name)
+    if found is None:
+        raise MountFailed(f'error getting PV: persistentvolume "{claim.spec.volume_name}" not found')
+    if found.spec.host_path is not None:
+        check_host_path(found.spec.host_path.path, found.spec.host_path.type or "DirectoryOrCreate")
+        return found.spec.host_path.path, read_only
+    if found.spec.local is not None:
+        if not Path(found.spec.local.path).exists():
+            raise MountFailed(f'path "{found.spec.local.path}" does not exist')
+        return found.spec.local.path, read_only
+    raise MountFailed("no volume plugin matched")
+
+
+def give_to_group(root: Path, gid: int, *, policy: str) -> None:
+    """Everything below `root` becomes the group's, readable and writable; new files inherit it. Raises: OSError."""
+    if policy == "OnRootMismatch":
+        top = root.stat()
+        if top.st_gid == gid and top.st_mode & stat.S_ISGID:
+            return
+    for directory, _, names in os.walk(root):
+        for path in (Path(directory), *(Path(directory, name) for name in names)):
+            mode = path.lstat().st_mode
+            os.lchown(path, -1, gid)
+            if stat.S_ISDIR(mode):
+                path.chmod(stat.S_IMODE(mode) | 0o770 | stat.S_ISGID)
+            elif not stat.S_ISLNK(mode):
+                path.chmod(stat.S_IMODE(mode) | 0o660)
