@@ -2,8 +2,8 @@
 
     python -m benchmarks.store_puts [--rounds 5] [--seconds 1] [--clients 1,64,1000] [--json]
 
-Each client has one write under way. Ours are compare-and-swap transactions called in process, so they pay no network; etcd's are
-plain puts through one loopback connection. The ratio is what embedding buys, not what the engines differ by.
+Each client has one write under way. Ours are compare-and-swap transactions called in process, so they pay no network; etcd's
+are plain puts through one loopback connection. The ratio is what embedding buys, not what the engines differ by.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
 from kubelite.apiserver.admission import Admission, standard_plugins
 from kubelite.apiserver.allocator import ServiceAllocator
-from kubelite.apiserver.bootstrap import bootstrap
+from kubelite.apiserver.bootstrap import bootstrap, bootstrap_dns
 from kubelite.apiserver.local import LocalClient
 from kubelite.apiserver.registry import ObjectRegistry
 from kubelite.client.feeds import NODE_INDEX
@@ -207,13 +207,13 @@ class Cluster:
             nodes = docker_node(config, parts, data)
         else:
             nodes = simulated_nodes(config, parts)
-        self._streams = {kubelet.node.name: kubelet.streams for kubelet in nodes.kubelets}
+        self._streams = {name: kubelet.streams for name, kubelet in nodes.kubelets.items()}
         hosts = [Host(each, self._client, self._informers, recorder, clock) for each in controllers]
         return [
             *self._serving(data),
             Stage((self._informers, recorder, *nodes.network)),
             Stage((*hosts, *nodes.services)),
-            Stage(nodes.kubelets),
+            Stage(tuple(nodes.kubelets.values())),
         ]
 
     def _serving(self, data: DataDir | None) -> list[Stage]:
@@ -277,6 +277,10 @@ class _Beginning:
         config = self._config
         first_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
         await bootstrap(self._registry, service_ip=first_ip, address=_api_address(config), port=self._port())
+        if config.runtime == "docker":
+            from kubelite.docker_node import DNS_PORT, dns_address, gateway
+
+            await bootstrap_dns(self._registry, service_ip=dns_address(config), address=gateway(config), port=DNS_PORT)
         task_status.started()
         await anyio.sleep_forever()
 

@@ -78,6 +78,11 @@ def dns_address(config: Config) -> str:
     return str(ipaddress.IPv4Network(config.service_cidr).network_address + 10)
 
 
+def gateway(config: Config) -> str:
+    """The node's address in the pod network."""
+    return str(ipaddress.IPv4Network(config.pod_cidr).network_address + 1)
+
+
 def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
     """This host: pods are Docker containers, Services an nftables table, names answered on the gateway address."""
     instance = instance_id(data.path)
@@ -109,7 +114,7 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
         storage=PodStorage(settings, parts.informers.view, parts.clock, _no_tokens),
         health=partial(read_health, data.path),
     )
-    return Nodes(network=(_HostNetwork(network),), services=(proxier, dns), kubelets=(kubelet,))
+    return Nodes(network=(_HostNetwork(network),), services=(proxier, dns), kubelets={name: kubelet})
 
 
 async def remove_node(data: DataDir, docker_socket: str) -> None:

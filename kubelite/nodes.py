@@ -52,7 +52,7 @@ class Nodes(msgspec.Struct, frozen=True, kw_only=True):
 
     network: tuple[Actor, ...] = ()
     services: tuple[Actor, ...] = ()
-    kubelets: tuple[Kubelet, ...]
+    kubelets: dict[str, Kubelet]  #: by the node's name
 
 
 def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
@@ -60,7 +60,7 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
     network = ipaddress.IPv4Network(config.pod_cidr)
     subnets = [network] if config.nodes == 1 else network.subnets(new_prefix=max(24, network.prefixlen))
     pods = PodsByNode(parts.informers[core.Pod], parts.informers.view)
-    kubelets = []
+    kubelets = {}
     for number, subnet in zip(range(1, config.nodes + 1), subnets, strict=False):
         name = config.node_name or f"node-{number}"
         runtime = SimulatedRuntime(clock=parts.clock)
@@ -71,18 +71,16 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
             disk_bytes=SIMULATED_DISK_BYTES,
             os_image="simulated",
         )
-        kubelets.append(
-            Kubelet(
-                NodeSettings(name=name, machine=machine, pod_cidr=str(subnet), cluster_domain=config.cluster_domain),
-                surroundings(parts, pods, name, _stay),
-                runtime=runtime,
-                addresses=AddressPool(str(subnet)),
-                probes=SimulatedProbes(runtime.probe),
-                storage=NoStorage(),
-                health=Health,
-            )
+        kubelets[name] = Kubelet(
+            NodeSettings(name=name, machine=machine, pod_cidr=str(subnet), cluster_domain=config.cluster_domain),
+            surroundings(parts, pods, name, _stay),
+            runtime=runtime,
+            addresses=AddressPool(str(subnet)),
+            probes=SimulatedProbes(runtime.probe),
+            storage=NoStorage(),
+            health=Health,
         )
-    return Nodes(kubelets=tuple(kubelets))
+    return Nodes(kubelets=kubelets)
 
 
 async def _stay(ip: str) -> None:

@@ -37,7 +37,8 @@ def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
 
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
     """The compiled decoder of a type."""
-    return _decoder(type_)
+    hashable: Any = type_
+    return _decoder(hashable)
 
 
 @lru_cache(maxsize=1024)
@@ -54,8 +55,10 @@ def encode_stored(obj: Object) -> bytes:
 
 
 def splice(stored: bytes, revision: int, type_: type[TypedValue] | None = None) -> bytes:
-    """The wire form of a stored object at `revision`; without `type_` that of a list's item."""
+    """The wire form of a stored object at `revision` (0: not stored yet); without `type_` that of a list's item."""
     head = b"%b,%b" % (type_head(type_), _HEAD[1:]) if type_ else _HEAD
+    if not revision:
+        return head + stored[len(_HEAD) :]
     return b'%b"resourceVersion":"%d",%b' % (head, revision, stored[len(_HEAD) :])
 
 
@@ -79,5 +82,5 @@ def encode(value: TypedValue) -> bytes:
 
 def to_builtins(value: TypedValue) -> dict[str, Any]:
     """The object as plain dicts and lists, kind and apiVersion first, as YAML and patches want it."""
-    plain: dict[str, Any] = msgspec.to_builtins(value)
+    plain: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(value))  # lists, where `msgspec.to_builtins` has tuples
     return {"kind": type(value).kind, "apiVersion": type(value).api_version, **plain}

@@ -113,6 +113,12 @@ class InternalError(StatusError):
     pass
 
 
+class Unknown(StatusError):
+    """A failure to which upstream gives no reason, only its text and the code 500."""
+
+    reason = ""
+
+
 class ServiceUnavailable(StatusError):
     code = 503
     reason = "ServiceUnavailable"
@@ -166,10 +172,13 @@ def forbidden(group: str, plural: str, name: str, why: str) -> Forbidden:
 
 
 def invalid(group: str, kind: str, name: str, errors: Iterable[FieldError]) -> Invalid:
-    """All field errors in one answer; a single one is printed bare, several in brackets, duplicates once."""
-    causes = tuple(dict.fromkeys(errors))
-    text = ", ".join(str(cause) for cause in causes)
-    listed = f"[{text}]" if len(causes) > 1 else text
+    """All field errors in one answer; a single one is printed bare, several in brackets, duplicates once.
+
+    The causes keep their duplicates, as upstream's: an update checks metadata more than once.
+    """
+    causes = tuple(errors)
+    texts = dict.fromkeys(str(cause) for cause in causes)
+    listed = f"[{', '.join(texts)}]" if len(texts) > 1 else "".join(texts)
     about = StatusDetails(
         group=group,
         kind=kind,

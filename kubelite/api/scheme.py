@@ -115,12 +115,19 @@ _NETWORK = "api-extensions"
 
 BUILT_IN: tuple[Resource, ...] = (
     _of(core.Binding, "bindings", verbs=CREATE_ONLY),
-    _cluster(core.ComponentStatus, "componentstatuses", "cs"),
+    _of(core.ComponentStatus, "componentstatuses", "cs", namespaced=False, verbs=("get", "list")),
     _of(core.ConfigMap, "configmaps", "cm"),
     _of(core.Endpoints, "endpoints", "ep"),
     _of(core.Event, "events", "ev"),
     _of(core.LimitRange, "limitranges", "limits"),
-    _cluster(core.Namespace, "namespaces", "ns", subresources="status finalize"),
+    _of(
+        core.Namespace,
+        "namespaces",
+        "ns",
+        subresources="status finalize",
+        namespaced=False,
+        verbs=tuple(verb for verb in ALL_VERBS if verb != "deletecollection"),
+    ),
     _cluster(core.Node, "nodes", "no", subresources="status proxy"),
     _of(core.PersistentVolumeClaim, "persistentvolumeclaims", "pvc", subresources="status"),
     _cluster(core.PersistentVolume, "persistentvolumes", "pv", subresources="status"),

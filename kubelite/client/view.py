@@ -87,9 +87,5 @@ class Controller(Protocol):
         """What to do about `key` at `now` (unix seconds). The object may be gone."""
 
 
-#: The indexes every view has: pods by node, and what a selector cannot find cheaply.
-def pod_node(pod: Any) -> Iterable[str]:
-    return (pod.spec.node_name,)
-
-
+#: What a view is built with: (kind, name of the index) to its function.
 Indexes = Mapping[tuple[type[Object], str], Index]

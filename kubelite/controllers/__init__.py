@@ -1,0 +1,73 @@
+"""The built-in controllers: pure decisions `(view, key, now) -> Plan`, one file each, run by `client/host`.
+
+Read `replicaset` first, the smallest complete one; then `deployment` with `rollout` (numbers) and `deployment_status` (words).
+`pods`, `selection`, `services` and `template_hash` hold what several need. `standard` names every controller and what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kubelite.api.apps_v1 import ReplicaSet
+from kubelite.api.core_v1 import Pod, Service
+from kubelite.api.discovery_v1 import EndpointSlice
+from kubelite.api.scheme import BUILT_IN, Resource
+from kubelite.client.view import Controller, Indexes
+from kubelite.controllers import garbage_collector
+from kubelite.controllers.deployment import DeploymentController
+from kubelite.controllers.endpoints import EndpointsController
+from kubelite.controllers.endpointslice import EndpointSliceController, slice_service
+from kubelite.controllers.job import JobController
+from kubelite.controllers.namespace import NamespaceController
+from kubelite.controllers.namespace_defaults import RootCAPublisher, ServiceAccountController
+from kubelite.controllers.node_lifecycle import NodeLifecycleController
+from kubelite.controllers.pod_gc import PodGarbageCollector, finished_pods, pods_of_node
+from kubelite.controllers.replicaset import ReplicaSetController
+from kubelite.controllers.selection import labels_of_namespace, orphans_of_namespace
+from kubelite.controllers.services import selector_of_namespace
+from kubelite.controllers.taint_eviction import TaintEvictionController
+from kubelite.controllers.ttl_after_finished import TTLAfterFinishedController
+
+
+def stored(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Each kind that is stored, once, whatever versions it has; Events of either group are the same objects."""
+    once: dict[str, Resource] = {}
+    for resource in resources:
+        if {"list", "watch", "delete"} <= set(resource.verbs):
+            name = resource.plural if resource.kind == "Event" else resource.group_resource
+            once.setdefault(name, resource)
+    return tuple(once.values())
+
+
+STORED = stored(BUILT_IN)
+COLLECTED = tuple(resource for resource in STORED if resource.kind != "Event")  #: kinds that can have or be owners
+
+INDEXES: Indexes = {
+    (Pod, "orphan"): orphans_of_namespace,
+    (Pod, "label"): labels_of_namespace,
+    (Pod, "node"): pods_of_node,
+    (Pod, "finished"): finished_pods,
+    (ReplicaSet, "orphan"): orphans_of_namespace,
+    (Service, "selector"): selector_of_namespace,
+    (EndpointSlice, "service"): slice_service,
+    **garbage_collector.indexes(COLLECTED),
+}
+
+
+def standard(*, root_ca: str = "") -> tuple[Controller, ...]:
+    """Every controller, in the order in which their work flows. `root_ca`: the PEM text that verifies the API server."""
+    return (
+        ServiceAccountController(),
+        *((RootCAPublisher(root_ca),) if root_ca else ()),
+        DeploymentController(),
+        ReplicaSetController(),
+        JobController(),
+        TTLAfterFinishedController(),
+        EndpointSliceController(),
+        EndpointsController(),
+        NodeLifecycleController(),
+        TaintEvictionController(),
+        PodGarbageCollector(),
+        garbage_collector.GarbageCollector(COLLECTED),
+        NamespaceController(STORED),
+    )

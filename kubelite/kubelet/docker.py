@@ -21,11 +21,11 @@ from pathlib import Path
 
 import anyio
 import msgspec
-import structlog
 from anyio.abc import TaskStatus
 
 from kubelite.actor.backoff import Backoff
 from kubelite.actor.clock import Clock
+from kubelite.actor.log import get_logger
 from kubelite.client.streams import ExecStream, LogOptions
 from kubelite.kubelet import docker_cgroups as cgroups, docker_state as found
 from kubelite.kubelet.docker_client import REQUEST_DEADLINE_S, EngineClient, Refused, filters, lines, translated
@@ -78,7 +78,7 @@ class DockerRuntime(DockerImages):
         self._exec_ended: dict[str, anyio.Event] = {}
         self._info = found.Info()
         self._restricted = False
-        self._log = structlog.get_logger("kubelet.docker")
+        self._log = get_logger("kubelet.docker")
 
     @property
     def name(self) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import anyio
-import structlog
 
+from kubelite.actor.log import get_logger
 from kubelite.kubelet import docker_state as found
 from kubelite.kubelet.docker_client import REQUEST_DEADLINE_S, EngineClient, Refused, filters
 from kubelite.kubelet.runtime import RuntimeFailed
@@ -22,7 +22,7 @@ class EngineContainers:
         self._client = client
         self._instance = instance
         self._inspections = anyio.CapacityLimiter(16)
-        self._log = structlog.get_logger("kubelet.docker")
+        self._log = get_logger("kubelet.docker")
 
     async def create(self, name: str, request: dict[str, object], *, reason: str) -> str:
         """The id. A namesake that never ran is the trace of a crash between create and its answer: it is replaced."""

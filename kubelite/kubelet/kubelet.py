@@ -113,9 +113,14 @@ class Kubelet:
             clock=cluster.clock,
         )
 
+    def _hear(self, event: RuntimeEvent) -> None:
+        self._pleg.hear(event)
+        if not event.pod_uid:
+            self.node.changed()  # the runtime came, or came back
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         async with anyio.create_task_group() as group:
-            await group.start(partial(self._runtime.run, self._pleg.hear))
+            await group.start(partial(self._runtime.run, self._hear))
             await group.start(self.pods.run)
             await group.start(self.node.run)
             task_status.started()

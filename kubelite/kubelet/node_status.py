@@ -21,6 +21,7 @@ from kubelite.api.core_v1 import (
     NodeSystemInfo,
 )
 from kubelite.api.meta import Quantity
+from kubelite.api.quantity import canonical
 from kubelite.kubelet.runtime import Image
 
 KUBELET_VERSION = "v1.33.4+kubelite"
@@ -60,9 +61,9 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 def capacity(machine: Machine) -> dict[str, Quantity]:
     return {
         "cpu": str(machine.cpus),
-        "ephemeral-storage": f"{machine.disk_bytes // 1024}Ki",
+        "ephemeral-storage": canonical(f"{machine.disk_bytes // 1024}Ki"),
         **{f"hugepages-{size}": str(amount) for size, amount in machine.huge_pages.items()},
-        "memory": f"{machine.memory_bytes // 1024}Ki",
+        "memory": canonical(f"{machine.memory_bytes // 1024}Ki"),
         "pods": str(machine.max_pods),
     }
 
@@ -71,7 +72,7 @@ def allocatable(machine: Machine) -> dict[str, Quantity]:
     memory = max(machine.memory_bytes - RESERVED_MEMORY_BYTES, 0)
     return capacity(machine) | {
         "ephemeral-storage": str(machine.disk_bytes * (100 - RESERVED_DISK_PERCENT) // 100),
-        "memory": f"{memory // 1024}Ki",
+        "memory": canonical(f"{memory // 1024}Ki"),
     }
 
 

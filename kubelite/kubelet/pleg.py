@@ -20,6 +20,7 @@ class Pleg:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._known: dict[str, ObservedPod] = {}
+        self._asking: dict[str, object] = {}  # pod uid: the latest question that no event has outdated
         self._listener: Listener | None = None
 
     def subscribe(self, listener: Listener) -> None:
@@ -28,9 +29,10 @@ class Pleg:
     def hear(self, event: RuntimeEvent) -> None:
         """The runtime's listener."""
         if event.pod_uid:
-            self._known.pop(event.pod_uid, None)
+            self.forget(event.pod_uid)
         else:
             self._known.clear()
+            self._asking.clear()
         if self._listener is not None:
             self._listener(event)
 
@@ -38,17 +40,13 @@ class Pleg:
         """Raises: RuntimeFailed."""
         if not fresh and (known := self._known.get(pod_uid)) is not None:
             return known
-        # Marked as known before asking: what happens while the runtime answers is asked for again.
-        stale = self._known[pod_uid] = ObservedPod()
-        try:
-            containers = await self._runtime.list_containers(pod_uid)
-            sandboxes = await self._runtime.list_pod_sandboxes(pod_uid)
-            found = observed_pod(sandboxes, containers)
-        except BaseException:
-            self._known.pop(pod_uid, None)
-            raise
-        if self._known.get(pod_uid) is stale:
+        question = self._asking[pod_uid] = object()
+        containers = await self._runtime.list_containers(pod_uid)
+        sandboxes = await self._runtime.list_pod_sandboxes(pod_uid)
+        found = observed_pod(sandboxes, containers)
+        if self._asking.get(pod_uid) is question:  # otherwise something happened meanwhile: the next one asks again
             self._known[pod_uid] = found
+            del self._asking[pod_uid]
         return found
 
     async def observe_all(self) -> dict[str, ObservedPod]:
@@ -64,3 +62,4 @@ class Pleg:
 
     def forget(self, pod_uid: str) -> None:
         self._known.pop(pod_uid, None)
+        self._asking.pop(pod_uid, None)

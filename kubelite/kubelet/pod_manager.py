@@ -185,5 +185,5 @@ class PodManager:
             await parts.runtime.remove_container(container.id)
         for sandbox in observed.sandboxes:
             await parts.runtime.remove_pod_sandbox(sandbox.id)
-            if sandbox.ip:
+            if sandbox.ip and sandbox.ready:
                 parts.addresses.release(sandbox.ip)

@@ -80,6 +80,7 @@ class PodStorage:
         self._groups: dict[str, str] = {}
         self._tokens: dict[tuple[str, str, str], tuple[Token, float]] = {}  # (uid, volume, path): token, refresh time
         self._places: dict[str, dict[str, Place]] = {}
+        self._shared = False
 
     def _home(self, uid: str) -> Path:
         return self._pods / uid
@@ -120,7 +121,7 @@ class PodStorage:
             path.mkdir(exist_ok=True)
             if gid is not None:
                 files = {name: msgspec.structs.replace(each, mode=each.mode | 0o040) for name, each in files.items()}
-            write_atomically(path, files, stamp=f"{self._clock.suffix(10)}", gid=gid)
+            write_atomically(path, files, stamp=self._clock.suffix(10), gid=gid)
             return Place(path=str(path), readonly=True)
         if volume.empty_dir is not None:
             fresh = not path.exists()
@@ -133,7 +134,7 @@ class PodStorage:
             return Place(path=volume.host_path.path)
         if volume.persistent_volume_claim is not None or volume.ephemeral is not None:
             claimed, read_only = claimed_path(pod, volume, self._view)
-            if gid is not None and not read_only and uid_first(self._places, pod.metadata.uid):
+            if gid is not None and not read_only and pod.metadata.uid not in self._places:
                 await anyio.to_thread.run_sync(lambda: give_to_group(Path(claimed), gid, policy=policy))
             return Place(path=claimed, readonly=read_only)
         raise MountFailed("no volume plugin matched")
@@ -167,6 +168,9 @@ class PodStorage:
                 target = home / "volume-subpaths" / spec.name / str(wanted.sub_path.index)
                 self._bind_sub_path(wanted.sub_path, target)
                 mount = msgspec.structs.replace(mount, host_path=str(target))
+            if mount.propagation != "rprivate" and not self._shared and mount.host_path.startswith(f"{self._pods}/"):
+                syscalls.make_shared(str(self._pods))
+                self._shared = True
             made.append(mount)
         files = self._write_files(pod, home, addresses)
         if spec.termination_message_path:
@@ -243,11 +247,6 @@ class PodStorage:
             await anyio.to_thread.run_sync(_remove_tree, home)
         if (group := self._groups.pop(pod_uid, "")) and group:
             self._cgroups.remove(group)
-
-
-def uid_first(places: dict[str, dict[str, Place]], uid: str) -> bool:
-    """Whether the pod's volumes are set up for the first time."""
-    return uid not in places
 
 
 def _write(path: Path, text: str) -> None:

@@ -158,6 +158,8 @@ class PodWorker:
             filled = (replace(each, message=known.get(each.id, each.message)) for each in seen.containers)
             seen = replace(seen, containers=tuple(filled))
         self.observed = seen
+        if not self.pod.spec.host_network:
+            self._ip = seen.ip or self._ip
         if self._group is not None:
             self.prober.sync(self._group, self.pod, seen, self.writer.last)
         return seen
@@ -276,8 +278,8 @@ class PodWorker:
     async def _make_sandbox(self, attempt: int) -> Sandbox | None:
         pod, parts = self.pod, self.parts
         try:
-            if not pod.spec.host_network:
-                self._ip = self.parts.addresses.allocate()
+            if not pod.spec.host_network and not self._ip:
+                self._ip = parts.addresses.allocate()
             config = sandbox_config(
                 pod,
                 attempt=attempt,
@@ -297,9 +299,9 @@ class PodWorker:
         return sandbox
 
     def release_ip(self) -> None:
-        for ip in {self._ip, *(each.ip for each in self.observed.sandboxes)}:
-            if ip and not self.pod.spec.host_network:
-                self.parts.addresses.release(ip)
+        """Only what this pod holds: the address of an old sandbox may be another pod's by now."""
+        if self._ip:
+            self.parts.addresses.release(self._ip)
         self._ip = ""
 
     async def _prune(self) -> None:

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _BIND = 4096
+_SHARED = 1 << 20
 _DETACH = 2
 _SYS_OPENAT2 = 437  # the same on every architecture
 _NO_MAGIC_LINKS, _BENEATH = 0x02, 0x08
@@ -39,6 +40,14 @@ def bind_mount(source: str, target: str) -> None:
     """Raises: OSError."""
     if _libc().mount(source.encode(), target.encode(), None, ctypes.c_ulong(_BIND), None):
         raise _failed(target)
+
+
+def make_shared(path: str) -> None:
+    """Makes `path` a mount that passes mounts on to containers that ask for it. Raises: OSError."""
+    if not Path(path).is_mount():
+        bind_mount(path, path)
+    if _libc().mount(None, path.encode(), None, ctypes.c_ulong(_SHARED), None):
+        raise _failed(path)
 
 
 def unmount(path: str) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from kubelite.api.core_v1 import Node, Pod, PodSpec
 from kubelite.api.meta import ObjectMeta, OwnerReference
 from kubelite.client.cache import Cache
-from kubelite.client.view import pod_node
+from kubelite.client.feeds import NODE_INDEX
 
 
 def pod(name: str, namespace: str = "default", *, node: str = "", owner: str = "") -> Pod:
@@ -26,7 +26,7 @@ PODS = st.builds(
 
 @given(st.lists(st.tuples(PODS, st.booleans())))
 def test_every_lookup_equals_a_search_through_all_objects(edits: list[tuple[Pod, bool]]) -> None:
-    cache = Cache({(Pod, "node"): pod_node})
+    cache = Cache(NODE_INDEX)
     model: dict[tuple[str, str], Pod] = {}
     for obj, removed in edits:
         key = (obj.metadata.namespace, obj.metadata.name)

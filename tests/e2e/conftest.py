@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from tests import images, kubectls
@@ -19,7 +20,7 @@ _networks = itertools.count(1)
 @pytest.fixture(scope="session")
 def engine() -> None:
     """A running Docker engine that holds the test image; installs and starts what is missing."""
-    images.ensure()
+    anyio.run(images.bring_up_engine)
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,7 @@ def test_a_body_that_is_not_json(api: Daemon) -> None:
         address = proxy.stdout.readline().rpartition(" ")[2].strip()
         answer = subprocess.run(
             [
-                *"curl -s -X POST -d {not_json -H Content-Type:application/json".split(),
+                *["curl", "-s", "-X", "POST", "-d", "{not_json", "-H", "Content-Type:application/json"],
                 f"http://{address}/api/v1/namespaces/default/pods",
             ],
             check=True,

@@ -63,6 +63,7 @@ def test_every_kubectl_applies_shows_and_deletes_the_example(
     for event in ("Successfully assigned", "Created container", "Started container"):
         assert event in described
     assert "deleted" in kubectl("delete", "-f", str(HELLO), "--timeout=60s")
+    kubectl("wait", "--for=delete", "pod", "-l", "app=hello", "--timeout=60s")
     assert kubectl("get", "all") == ""
 
 

@@ -71,10 +71,10 @@ def test_a_service_answers_pods_by_address_and_by_every_name(daemon: Daemon, nam
     address = start(daemon, namespace)
     hosts = (address, "web", f"web.{namespace}", f"web.{namespace}.svc", f"web.{namespace}.svc.cluster.local")
     for host in hosts:
-        got = daemon.kubectl("exec", "-n", namespace, "client", "--", "wget", "-T", "5", "-qO-", f"http://{host}/name")
+        got = daemon.kubectl("exec", "-n", namespace, "client", "--", "wget", "-qO-", f"http://{host}/name")
         assert got.startswith("web-")
     # From an endpoint itself: in 30 tries it is sent to itself sooner or later.
-    script = "for i in $(seq 30); do wget -T 5 -qO- http://web/name; done | sort | uniq -c"
+    script = "for i in $(seq 30); do wget -qO- http://web/name; done | sort | uniq -c"
     seen = daemon.kubectl("exec", "-n", namespace, "web-a", "--", "sh", "-c", script)
     assert {line.split()[1] for line in seen.splitlines()} == {"web-a", "web-b", "web-c"}
     resolved = daemon.kubectl("exec", "-n", namespace, "client", "--", "nslookup", f"web.{namespace}.svc.cluster.local")
@@ -88,7 +88,7 @@ def test_a_service_without_endpoints_refuses_at_once(daemon: Daemon, namespace: 
         "apply", "-n", namespace, "-f", "-", stdin=manifest("client", {"name": "client", "command": ["sleep", "1000"]})
     )
     daemon.wait("condition=Ready", "pod/client", "-n", namespace)
-    done = daemon.run("exec", "-n", namespace, "client", "--", "wget", "-T", "5", "-qO-", f"http://{address}/")
+    done = daemon.run("exec", "-n", namespace, "client", "--", "wget", "-qO-", f"http://{address}/")
     assert "Connection refused" in done.stderr
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -23,7 +24,7 @@ from kubelite.kubelet.machine import read_machine
 from kubelite.kubelet.network import PodNetwork
 from kubelite.kubelet.pod_storage import PodStorage, StorageSettings, Token, TokenRequest
 from tests.images import BUSYBOX, bring_up_engine
-from tests.kubelet.nodes import Bench, bench
+from tests.kubelet.nodes import Bench, bench_of
 
 #: Ends with 7 when asked to.
 SERVE = "trap 'exit 7' TERM; while true; do sleep 1000 & wait; done"
@@ -48,17 +49,11 @@ class DockerBench(Bench):
         )
         return PodStorage(settings, self.informers.view, self.clock, token)
 
-    def docker(self) -> DockerRuntime:
-        """A new connection to the node's engine."""
-        network = PodNetwork(instance=self.instance, pod_cidr=self.pod_cidr)
-        return DockerRuntime(instance=self.instance, socket=DEFAULT_SOCKET, clock=self.clock, network=network)
-
     def docker_kubelet(self) -> Kubelet:
-        self.runtime = self.docker()
+        network = PodNetwork(instance=self.instance, pod_cidr=self.pod_cidr)
+        self.runtime = DockerRuntime(instance=self.instance, socket=DEFAULT_SOCKET, clock=self.clock, network=network)
         self.addresses = AddressPool(self.pod_cidr)
-        return self.kubelet(
-            storage=self.storage(), probes=RuntimeProbes(self.runtime), machine=read_machine(self.root)
-        )
+        return self.kubelet(storage=self.storage(), probes=RuntimeProbes(self.runtime), machine=read_machine(self.root))
 
 
 @asynccontextmanager
@@ -69,7 +64,7 @@ async def docker_bench() -> AsyncIterator[DockerBench]:
     first, second, *_ = token = clock.token(4)
     root = Path(tempfile.mkdtemp(prefix="kubelite-test-"))
     try:
-        async with bench(kind=DockerBench) as made:
+        async with bench_of(DockerBench) as made:
             made.root, made.instance = root, token.hex()
             made.pod_cidr = f"10.{150 + first % 50}.{second}.0/24"
             yield made
@@ -79,8 +74,12 @@ async def docker_bench() -> AsyncIterator[DockerBench]:
         shutil.rmtree(root)
 
 
-def shell(script: str = SERVE, name: str = "app", **settings: object) -> Container:
+def shell(script: str = SERVE, name: str = "app", **settings: Any) -> Container:
     """A container of busybox's shell."""
-    facts = {"name": name, "image": BUSYBOX, "command": ("sh", "-c", script), "image_pull_policy": "IfNotPresent"}
+    facts: dict[str, Any] = {
+        "name": name,
+        "image": BUSYBOX,
+        "command": ("sh", "-c", script),
+        "image_pull_policy": "IfNotPresent",
+    }
     return Container(**{**facts, **settings})
-

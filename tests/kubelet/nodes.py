@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
@@ -123,9 +123,14 @@ class Bench:
 B = TypeVar("B", bound=Bench)
 
 
-@asynccontextmanager
-async def bench(clock: Clock | None = None, *, kind: type[B] = Bench) -> AsyncIterator[B]:  # type: ignore[assignment]
+def bench(clock: Clock | None = None) -> AbstractAsyncContextManager[Bench]:
     """Everything but the kubelet itself, running."""
+    return bench_of(Bench, clock)
+
+
+@asynccontextmanager
+async def bench_of(kind: type[B], clock: Clock | None = None) -> AsyncIterator[B]:
+    """A bench of a special kind."""
     clock = clock or SystemClock()
     async with local_client(clock) as client, anyio.create_task_group() as group:
         await client.create(Namespace(metadata=ObjectMeta(name="kube-node-lease")))

@@ -21,9 +21,9 @@ from kubelite.api.core_v1 import (
     EnvVar,
     EnvVarSource,
     ExecAction,
-    HTTPGetAction,
     HostAlias,
     HostPathVolumeSource,
+    HTTPGetAction,
     Lifecycle,
     LifecycleHandler,
     ObjectFieldSelector,
@@ -131,7 +131,12 @@ async def test_a_container_sees_its_environment_files_and_volumes(tmp_path: Path
         aliases = (HostAlias(ip="1.2.3.4", hostnames=("foo", "bar")),)
         await node.create(
             pod(
-                "web", app, other, volumes=volumes, host_aliases=aliases, security_context=PodSecurityContext(fs_group=2000)
+                "web",
+                app,
+                other,
+                volumes=volumes,
+                host_aliases=aliases,
+                security_context=PodSecurityContext(fs_group=2000),
             )
         )
         seen = await node.until("web", is_ready)
@@ -159,8 +164,8 @@ async def test_a_container_sees_its_environment_files_and_volumes(tmp_path: Path
         await node.delete(grace_s=1)
         await node.until_gone()
         assert os.listdir(node.root / "pods") == []
-        left = [path for path in Path("/sys/fs/cgroup").glob(f"*/kubelite-{node.instance}/kubepods/**/pod*")]
-        assert left == []
+        left = Path("/sys/fs/cgroup").glob(f"*/kubelite-{node.instance}/kubepods/**/pod*")
+        assert list(left) == []
 
 
 async def _follows_updates(node: DockerBench) -> None:
@@ -171,7 +176,7 @@ async def _follows_updates(node: DockerBench) -> None:
             await node.clock.sleep(0.05)
 
 
-async def test_killed_containers_and_sandboxes_come_back() -> None:
+async def test_a_killed_container_comes_back_alone() -> None:
     async with docker_bench() as node, running(node.docker_kubelet()):
         await node.create(pod("web", shell(), shell(name="other")))
         before = await node.until("web", is_ready)
@@ -182,10 +187,19 @@ async def test_killed_containers_and_sandboxes_come_back() -> None:
         assert last is not None
         assert (last.exit_code, last.reason) == (137, "Error")
         assert node.left == [before.status.pod_ip]
+        assert seen.status.pod_ip == before.status.pod_ip
+
+
+async def test_a_killed_sandbox_is_replaced_with_all_containers() -> None:
+    async with docker_bench() as node, running(node.docker_kubelet()):
+        await node.create(pod("web", shell(), shell(name="other")))
+        before = await node.until("web", is_ready)
         (sandbox,) = await node.runtime.list_pod_sandboxes()
         os.kill(sandbox.pid, signal.SIGKILL)
-        seen = await node.until("web", lambda each: is_ready(each) and restarts(each) == [2, 1])
+        seen = await node.until("web", lambda each: is_ready(each) and restarts(each) == [1, 1])
         assert seen.status.pod_ip != before.status.pod_ip
+        assert node.left[0] == before.status.pod_ip
+        assert "SandboxChanged" in [reason for reason, _ in await node.events()]
 
 
 async def test_kill_9_of_the_kubelet_is_no_event_for_containers() -> None:
@@ -196,9 +210,8 @@ async def test_kill_9_of_the_kubelet_is_no_event_for_containers() -> None:
             before = await node.until("web", is_ready)
             await node.until("dies", is_ready)
             await node.until("deleted", is_ready)
-        for found in await node.docker().list_containers():
-            if found.pod_uid == (await node.get("dies")).metadata.uid:
-                os.kill(found.pid, signal.SIGKILL)
+            (doomed,) = await node.runtime.list_containers((await node.get("dies")).metadata.uid)
+        os.kill(doomed.pid, signal.SIGKILL)
         await node.delete("deleted", 0)
         await node.until_gone("deleted")
         async with running(node.docker_kubelet()):
@@ -233,7 +246,9 @@ async def test_http_probes_and_exec_hooks_reach_the_container() -> None:
         await node.until("web", is_ready)
         await inside(node, "rm /www/ok")
         await node.until("web", lambda each: not is_ready(each))
-        assert "Readiness probe failed: HTTP probe failed with statuscode: 404" in [text for _, text in await node.events()]
+        assert "Readiness probe failed: HTTP probe failed with statuscode: 404" in [
+            text for _, text in await node.events()
+        ]
         await node.delete()
         await node.until_gone()
         assert (node.root / "shared" / "file").read_text() == "bye\n"

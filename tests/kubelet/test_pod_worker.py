@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
 from kubelite.actor.clock import SeededClock
 from kubelite.api.core_v1 import (
@@ -27,6 +29,7 @@ from kubelite.api.core_v1 import (
 )
 from kubelite.api.meta import ObjectMeta
 from kubelite.kubelet.runtime import State
+from kubelite.kubelet.storage import MountFailed, NoStorage
 from tests.kubelet.nodes import bench, is_ready, pod, running
 from tests.kubelet.virtual import run_virtually
 
@@ -40,7 +43,7 @@ def virtually(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Non
     def run() -> None:
         run_virtually(test())
 
-    del run.__wrapped__  # type: ignore[attr-defined]  # pytest would take it for a coroutine function
+    del run.__wrapped__  # pytest would take it for a coroutine function
     return run
 
 
@@ -112,7 +115,7 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_after_10_20_40
             seen = await node.until("web", lambda each, count=count: _runs_as(each, count), within_s=100)
             assert first(seen).restart_count == count
             starts.append(node.clock.monotonic())
-        gaps = [round(after - before) for before, after in zip(starts, starts[1:], strict=False)]
+        gaps = [round(after - before) for before, after in pairwise(starts)]
         assert gaps == [1, 11, 21, 41]
         seen = await node.until("web", lambda each: waiting_reason(first(each)) == "CrashLoopBackOff")
         state, last = first(seen).state.waiting, first(seen).last_state.terminated
@@ -134,7 +137,8 @@ def _runs_as(seen: Pod, count: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("policy", "code", "phase"), [("Never", "0", "Succeeded"), ("Never", "1", "Failed"), ("OnFailure", "0", "Succeeded")]
+    ("policy", "code", "phase"),
+    [("Never", "0", "Succeeded"), ("Never", "1", "Failed"), ("OnFailure", "0", "Succeeded")],
 )
 def test_a_pod_that_is_done_has_a_terminal_phase(policy: str, code: str, phase: str) -> None:
     async def main() -> None:
@@ -190,7 +194,9 @@ async def test_an_init_container_that_fails_is_tried_again_unless_the_policy_is_
             )
         seen = await node.until("web", lambda each: each.status.phase == "Failed")
         assert seen.status.init_container_statuses[0].restart_count == 0
-        seen = await node.until("again", lambda each: any(x.restart_count == 1 for x in each.status.init_container_statuses))
+        seen = await node.until(
+            "again", lambda each: any(x.restart_count == 1 for x in each.status.init_container_statuses)
+        )
         assert seen.status.phase == "Pending"
 
 
@@ -387,6 +393,85 @@ async def test_a_container_that_cannot_start_backs_off() -> None:
 
 
 @virtually
+async def test_a_pod_with_a_finalizer_is_ended_once_and_waits_for_it() -> None:
+    async with bench(clock()) as node, running(node.kubelet()):
+        held = pod()
+        await node.create(replace(held, metadata=replace(held.metadata, finalizers=("x/y",))))
+        await node.until("web", is_ready)
+        await node.delete()
+        seen = await node.until("web", lambda each: each.metadata.deletion_grace_period_seconds == 0)
+        await node.clock.sleep(60)
+        left = await node.get()
+        assert await node.runtime.list_pod_sandboxes() == []
+        assert int(left.metadata.resource_version) - int(seen.metadata.resource_version) < 10  # no endless rewriting
+        await node.client.update(replace(left, metadata=replace(left.metadata, finalizers=())))
+        await node.until_gone()
+
+
+@virtually
+async def test_a_pod_of_the_same_name_is_another_pod() -> None:
+    async with bench(clock()) as node, running(node.kubelet()):
+        await node.create(pod())
+        old = await node.until("web", is_ready)
+        await node.delete(grace_s=0)
+        await node.create(pod())
+        new = await node.until("web", lambda each: is_ready(each) and each.metadata.uid != old.metadata.uid)
+        with anyio.fail_after(30):
+            while [each.uid for each in await node.runtime.list_pod_sandboxes()] != [new.metadata.uid]:
+                await node.clock.sleep(0.1)
+
+
+@virtually
+async def test_a_forced_image_change_restarts_only_that_container() -> None:
+    async with bench(clock()) as node, running(node.kubelet()):
+        await node.create(pod("web", app("a"), app("b")))
+        seen = await node.until("web", is_ready)
+        changed = replace(seen.spec.containers[0], image="busybox:2")
+        spec = replace(seen.spec, containers=(changed, seen.spec.containers[1]))
+        await node.client.update(replace(await node.get(), spec=spec))
+        seen = await node.until("web", lambda each: is_ready(each) and first(each).image == "busybox:2")
+        assert [each.restart_count for each in seen.status.container_statuses] == [1, 0]
+
+
+@virtually
+async def test_the_kubelet_survives_a_worker_that_fails() -> None:
+    async with bench(clock()) as node:
+
+        class Broken(NoStorage):
+            async def prepare(self, pod: Pod, addresses: Any) -> float | None:
+                if pod.metadata.name == "bad":
+                    raise LookupError("a defect")
+                return None
+
+        async with running(node.kubelet(storage=Broken())):
+            await node.create(pod("bad"))
+            await node.create(pod("good"))
+            await node.until("good", is_ready)
+            await node.clock.sleep(100)
+            assert (await node.get("bad")).status.phase == "Pending"
+
+
+@virtually
+async def test_a_volume_that_cannot_be_mounted_is_told_and_tried_again() -> None:
+    async with bench(clock()) as node:
+
+        class Slow(NoStorage):
+            tries = 0
+
+            async def prepare(self, pod: Pod, addresses: Any) -> float | None:
+                self.tries += 1
+                if self.tries < 4:
+                    raise MountFailed('MountVolume.SetUp failed for volume "v" : not yet')
+                return None
+
+        async with running(node.kubelet(storage=Slow())):
+            await node.create(pod())
+            await node.until("web", is_ready)
+            assert 3 < node.clock.monotonic() < 5  # 0.5 + 1 + 2 seconds
+            assert ("FailedMount", 'MountVolume.SetUp failed for volume "v" : not yet') in await node.events()
+
+
+@virtually
 async def test_thirty_pods_need_little_of_the_kubelet() -> None:
     async with bench(clock()) as node, running(node.kubelet()):
         for number in range(30):
@@ -394,5 +479,3 @@ async def test_thirty_pods_need_little_of_the_kubelet() -> None:
         for number in range(30):
             await node.until(f"web-{number}", is_ready)
         assert node.clock.monotonic() < 1
-
-

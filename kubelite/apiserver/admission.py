@@ -1,0 +1,248 @@
+"""What the cluster's policy does to a request before it is validated: default, complete, refuse.
+
+Plugins run in upstream's order; each sees the object that the one before returned. They look other objects up, and never write.
+Source: k8s.io/kubernetes pkg/kubeapiserver/options/plugins.go (order), plugin/pkg/admission/*,
+k8s.io/apiserver pkg/admission/plugin/namespace/lifecycle
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from kubelite.api import core_v1 as core, scheduling_v1 as scheduling
+from kubelite.api.errors import Forbidden, StatusError, details, forbidden, not_found
+from kubelite.api.meta import Object, StatusCause
+from kubelite.api.scheme import Resource
+from kubelite.apiserver.interface import User
+
+#: Namespaces that must not go.
+IMMORTAL = ("default", "kube-system", "kube-public")
+#: What may be created anywhere, as no namespace is asked for permission.
+_REVIEWS = ("localsubjectaccessreviews",)
+_TOLERATION_S = 300
+_TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+_TOKEN_S = 3607
+
+
+class Attributes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request is about."""
+
+    resource: Resource
+    namespace: str
+    name: str
+    operation: Literal["CREATE", "UPDATE", "DELETE"]
+    subresource: str = ""
+    user: User
+    dry_run: bool = False
+
+    def refusal(self, why: str) -> Forbidden:
+        return forbidden(self.resource.group, self.resource.plural, self.name, why)
+
+
+class Finder(Protocol):
+    """The present state of the cluster."""
+
+    async def find(self, type_: type[Object], name: str, namespace: str = "") -> Any | None: ...
+    async def find_all(self, type_: type[Object], namespace: str = "") -> list[Any]: ...
+
+
+class Plugin(Protocol):
+    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
+        """The object to go on with (None for DELETE). Raises: StatusError, usually Forbidden."""
+
+
+class Admission:
+    """A chain of plugins."""
+
+    def __init__(self, plugins: Sequence[Plugin]) -> None:
+        self._plugins = tuple(plugins)
+
+    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
+        for plugin in self._plugins:
+            obj = await plugin.admit(attributes, obj, old, finder)
+        return obj
+
+
+def standard_plugins(*, token_suffix: Callable[[], str] | None = None) -> tuple[Plugin, ...]:
+    """Upstream's default plugins that are built, in order. `token_suffix`: see `ServiceAccounts`."""
+    return (
+        NamespaceLifecycle(),
+        ServiceAccounts(token_suffix),
+        Priority(),
+        DefaultTolerationSeconds(),
+    )
+
+
+class NamespaceLifecycle:
+    """Nothing is created in a namespace that is missing or going; some namespaces do not go."""
+
+    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
+        if attributes.operation == "DELETE" and attributes.resource.type is core.Namespace:
+            if attributes.name in IMMORTAL:
+                raise attributes.refusal("this namespace may not be deleted")
+            return obj
+        if attributes.operation != "CREATE" or not attributes.resource.namespaced:
+            return obj
+        if attributes.resource.plural in _REVIEWS:
+            return obj
+        namespace = await finder.find(core.Namespace, attributes.namespace)
+        if namespace is None:
+            raise not_found("", "namespaces", attributes.namespace)
+        if namespace.metadata.deletion_timestamp is not None or namespace.status.phase == "Terminating":
+            raise self._terminating(attributes)
+        return obj
+
+    def _terminating(self, attributes: Attributes) -> StatusError:
+        name = attributes.namespace
+        error = attributes.refusal(f"unable to create new content in namespace {name} because it is being terminated")
+        text = f"namespace {name} is being terminated"
+        cause = StatusCause(reason="NamespaceTerminating", message=text, field="metadata.namespace")
+        about = details(attributes.resource.group, attributes.resource.plural, attributes.name)
+        return Forbidden(error.message, replace(about, causes=(cause,)))
+
+
+def _creates_pod(attributes: Attributes) -> bool:
+    return attributes.resource.type is core.Pod and attributes.operation == "CREATE" and not attributes.subresource
+
+
+class ServiceAccounts:
+    """Every pod runs as a service account, which must exist. With `token_suffix`, which draws the random part of the volume's
+
+    name, the account's token is mounted into every container that does not bring its own.
+    """
+
+    def __init__(self, token_suffix: Callable[[], str] | None = None) -> None:
+        self._token_suffix = token_suffix
+
+    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
+        if not _creates_pod(attributes):
+            return obj
+        pod: core.Pod = obj
+        if "kubernetes.io/config.mirror" in pod.metadata.annotations:
+            return obj
+        name = pod.spec.service_account_name or "default"
+        account = await finder.find(core.ServiceAccount, name, attributes.namespace)
+        if account is None:
+            who = f"{attributes.namespace}/{name}"
+            raise attributes.refusal(f'error looking up service account {who}: serviceaccount "{name}" not found')
+        spec = pod.spec
+        if spec.service_account_name != name or spec.service_account != name:
+            spec = replace(spec, service_account_name=name, service_account=name)
+        if account.image_pull_secrets and not spec.image_pull_secrets:
+            spec = replace(spec, image_pull_secrets=account.image_pull_secrets)
+        if self._token_suffix is not None and _wants_token(account, spec):
+            spec = with_token(spec, f"kube-api-access-{self._token_suffix()}")
+        return pod if spec is pod.spec else replace(pod, spec=spec)
+
+
+def _wants_token(account: core.ServiceAccount, spec: core.PodSpec) -> bool:
+    if spec.automount_service_account_token is not None:
+        return spec.automount_service_account_token
+    return account.automount_service_account_token is not False
+
+
+def with_token(spec: core.PodSpec, volume_name: str) -> core.PodSpec:
+    """Mounts token, CA and namespace where client libraries look for them, unless something is mounted there."""
+    mount = core.VolumeMount(name=volume_name, read_only=True, mount_path=_TOKEN_PATH)
+
+    def mounted(containers: tuple[core.Container, ...]) -> tuple[core.Container, ...]:
+        return tuple(
+            item
+            if any(existing.mount_path == _TOKEN_PATH for existing in item.volume_mounts)
+            else replace(item, volume_mounts=(*item.volume_mounts, mount))
+            for item in containers
+        )
+
+    containers, init_containers = mounted(spec.containers), mounted(spec.init_containers)
+    if containers == spec.containers and init_containers == spec.init_containers:
+        return spec
+    namespace = core.ObjectFieldSelector(api_version="v1", field_path="metadata.namespace")
+    sources = (
+        core.VolumeProjection(
+            service_account_token=core.ServiceAccountTokenProjection(path="token", expiration_seconds=_TOKEN_S)
+        ),
+        core.VolumeProjection(
+            config_map=core.ConfigMapProjection(
+                name="kube-root-ca.crt", items=(core.KeyToPath(key="ca.crt", path="ca.crt"),)
+            )
+        ),
+        core.VolumeProjection(
+            downward_api=core.DownwardAPIProjection(
+                items=(core.DownwardAPIVolumeFile(path="namespace", field_ref=namespace),)
+            )
+        ),
+    )
+    volume = core.Volume(name=volume_name, projected=core.ProjectedVolumeSource(sources=sources, default_mode=0o644))
+    return replace(spec, containers=containers, init_containers=init_containers, volumes=(*spec.volumes, volume))
+
+
+class Priority:
+    """Resolves a pod's priority class; keeps the default class unique."""
+
+    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
+        if attributes.resource.type is scheduling.PriorityClass:
+            await self._only_default(attributes, obj, finder)
+            return obj
+        if not _creates_pod(attributes):
+            return obj
+        pod: core.Pod = obj
+        spec = pod.spec
+        chosen: scheduling.PriorityClass | None
+        if spec.priority_class_name:
+            chosen = await finder.find(scheduling.PriorityClass, spec.priority_class_name)
+            if chosen is None:
+                why = f"no PriorityClass with name {spec.priority_class_name} was found"
+                raise attributes.refusal(why)
+        else:
+            chosen = await self._default(finder)
+        value = chosen.value if chosen else 0
+        policy = (chosen.preemption_policy if chosen else None) or "PreemptLowerPriority"
+        if spec.priority is not None and spec.priority != value:
+            why = (
+                f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority admission "
+            )
+            raise attributes.refusal(why + f"controller computed {value} from the given PriorityClass name")
+        if spec.preemption_policy is not None and spec.preemption_policy != policy:
+            why = f"the string value of PreemptionPolicy ({spec.preemption_policy}) must not be provided in pod spec; "
+            raise attributes.refusal(
+                why + f"priority admission controller computed {policy} from the given PriorityClass name"
+            )
+        name = chosen.metadata.name if chosen else ""
+        return replace(pod, spec=replace(spec, priority=value, priority_class_name=name, preemption_policy=policy))
+
+    async def _default(self, finder: Finder) -> scheduling.PriorityClass | None:
+        classes = [item for item in await finder.find_all(scheduling.PriorityClass) if item.global_default]
+        return min(classes, key=lambda item: item.value) if classes else None
+
+    async def _only_default(self, attributes: Attributes, obj: Any, finder: Finder) -> None:
+        if obj is None or not obj.global_default:
+            return
+        for other in await finder.find_all(scheduling.PriorityClass):
+            if other.global_default and other.metadata.name != obj.metadata.name:
+                why = f"PriorityClass {other.metadata.name} is already marked as default. Only one default can exist"
+                raise attributes.refusal(why)
+
+
+class DefaultTolerationSeconds:
+    """Pods stay five minutes on a node that is not ready or unreachable, unless they say otherwise."""
+
+    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
+        if not _creates_pod(attributes):
+            return obj
+        pod: core.Pod = obj
+        added = tuple(
+            core.Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=_TOLERATION_S)
+            for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+            if not any(_tolerates(item, key) for item in pod.spec.tolerations)
+        )
+        if not added:
+            return pod
+        return replace(pod, spec=replace(pod.spec, tolerations=pod.spec.tolerations + added))
+
+
+def _tolerates(toleration: core.Toleration, key: str) -> bool:
+    return toleration.key in (key, "") and toleration.effect in ("NoExecute", "")

@@ -1,0 +1,114 @@
+"""The last step of every write: one encoding, one transaction that holds only on the state that was read, with its cause.
+
+The registry decides what is written; here it is only written, or found to be no change, or lost to somebody faster (None).
+What a Service reserves is taken before its transaction and given back when that comes to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kubelite.actor.clock import Clock
+from kubelite.api import codec, core_v1 as core
+from kubelite.api.errors import ServiceUnavailable
+from kubelite.api.scheme import Resource
+from kubelite.apiserver.admission import Finder
+from kubelite.apiserver.allocator import Release, ServiceAllocator
+from kubelite.apiserver.entries import EntryCache
+from kubelite.apiserver.interface import Context, Entry
+from kubelite.store.store import Compare, Delete, Put, Store, Txn, TxnResult, Unavailable
+
+#: Events are kept for an hour. Source: kube-apiserver --event-ttl
+_EVENT_TTL_S = 3600.0
+_LEASE_REUSE_S = 60.0
+
+
+class Commits:
+    def __init__(
+        self, store: Store, clock: Clock, entries: EntryCache, allocator: ServiceAllocator, finder: Finder
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._entries = entries
+        self._allocator = allocator
+        self._finder = finder
+        self._event_lease = (0, 0.0)
+
+    async def put(self, resource: Resource, old: Entry | None, obj: Any, ctx: Context) -> Entry | None:
+        """Writes `obj` over `old` (None: where nothing is). None when the race was lost."""
+        release: Release | None = None
+        if resource.type is core.Service:
+            obj, release = await self._allocator.reserve(obj, old.object if old else None, self._finder)
+        entry: Entry | None = None
+        try:
+            if ctx.dry_run:
+                return await self._tried(resource, old, obj)
+            entry = await self._write(resource, old, obj, ctx)
+        finally:
+            if entry is None and release is not None:
+                release()
+        if entry is not None and old is not None and resource.type is core.Service:
+            self._allocator.keep_only(old.object, entry.object)
+        return entry
+
+    async def _tried(self, resource: Resource, old: Entry | None, obj: Any) -> Entry | None:
+        """What a dry run answers."""
+        if old is None:
+            meta = obj.metadata
+            if (await self._store.range(resource.key(meta.name, meta.namespace))).records:
+                return None
+        return Entry(resource, codec.encode_stored(obj), old.revision if old else 0)
+
+    async def _write(self, resource: Resource, old: Entry | None, obj: Any, ctx: Context) -> Entry | None:
+        meta = obj.metadata
+        key = resource.key(meta.name, meta.namespace)
+        stored = codec.encode_stored(obj)
+        if old is not None and stored == old.stored:
+            return old
+        compare = Compare(key, "mod_revision", "=", old.revision if old else 0)
+        txn = Txn((compare,), (Put(key, stored, await self._lease(resource)),), (), _cause(ctx))
+        self._entries.expect(key, stored, obj)
+        try:
+            result = await self._commit(txn)
+            return self._entries.of(resource, result.results[0].records[0]) if result.succeeded else None
+        finally:
+            self._entries.forget(key)
+
+    async def remove(self, resource: Resource, old: Entry, obj: Any, ctx: Context) -> Entry | None:
+        """Deletes the key; `obj` is what the client sees. None when the race was lost."""
+        meta = old.object.metadata
+        key = resource.key(meta.name, meta.namespace)
+        revision = old.revision
+        if not ctx.dry_run:
+            compare = Compare(key, "mod_revision", "=", old.revision)
+            result = await self._commit(Txn((compare,), (Delete(key),), (), _cause(ctx)))
+            if not result.succeeded:
+                return None
+            revision = result.revision
+            if resource.type is core.Service:
+                self._allocator.release(old.object)
+        return Entry(resource, codec.encode_stored(obj), revision)
+
+    async def _commit(self, txn: Txn) -> TxnResult:
+        try:
+            return await self._store.txn(txn)
+        except Unavailable as error:
+            raise ServiceUnavailable(str(error)) from error
+
+    async def _lease(self, resource: Resource) -> int:
+        """A lease for events, shared by those of the same minute; 0 for what lives until it is deleted."""
+        if resource.kind != "Event":
+            return 0
+        lease, until = self._event_lease
+        now = self._clock.monotonic()
+        if now >= until:
+            lease = await self._store.grant_lease(_EVENT_TTL_S + _LEASE_REUSE_S)
+            self._event_lease = (lease, now + _LEASE_REUSE_S)
+        return lease
+
+
+def _cause(ctx: Context) -> str:
+    """Who wrote and why, as the store keeps it beside the value."""
+    return msgspec.json.encode({"user": ctx.user.name, "cause": ctx.cause}).decode()

@@ -1,0 +1,180 @@
+"""One client connection: aiohttp's protocol, plus knowing when the client is slow, and giving the connection away.
+
+A request that asks for an upgrade is handed to the parser alone; what follows it in the same segment, or arrives until the
+handler decides, is kept: for the stream if the connection is taken over, else for the parser.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, cast
+
+import anyio
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from kubelite.actor.log import get_logger
+from kubelite.api.errors import InternalError
+from kubelite.apiserver.answers import answer_error
+
+#: Reading from an upgraded connection pauses above this many waiting bytes.
+_HIGH_WATER_BYTES = 256 * 1024
+
+_log = get_logger(__name__)
+
+
+class Connection(RequestHandler):
+    """See the module. `write` and `on_drained` are a `frames.Channel`."""
+
+    __slots__ = ("_held", "_slow", "_wire", "on_drained")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.on_drained: Callable[[], None] | None = None
+        self._slow = False
+        self._held: bytearray | None = None
+        self._wire: RawWire | None = None
+
+    def write(self, data: bytes) -> bool:
+        """One chunk of a chunked answer. False: the client is slow."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return True
+        cast(Any, transport).write(b"%x\r\n%b\r\n" % (len(data), data))
+        return not self._slow
+
+    def take_over(self, head: bytes) -> RawWire:
+        """Ends HTTP on this connection: writes `head`, and everything else belongs to the caller."""
+        transport = self.transport
+        if transport is None:
+            raise ConnectionResetError("the client left before the upgrade")
+        held, self._held = self._held or bytearray(), None
+        self._wire = wire = RawWire(cast(Any, transport), bytes(held))
+        wire.slow(self._slow)
+        cast(Any, transport).write(head)
+        return wire
+
+    def data_received(self, data: bytes) -> None:
+        if self._wire is not None:
+            self._wire.feed(data)
+        elif self._held is not None:
+            self._held += data
+        elif data[:4] in (b"GET ", b"POST") and (end := data.find(b"\r\n\r\n") + 4) > 3 and _upgrades(data[:end]):
+            self._held = bytearray(data[end:])
+            super().data_received(data[:end])
+        else:
+            super().data_received(data)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        finished = await super().finish_response(request, resp, start_time)
+        if self._held is not None:  # the upgrade was refused
+            held, self._held = bytes(self._held), None
+            if held and self._parser is not None:
+                self.data_received(held)
+        return finished
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """What no handler foresaw: said to the client as a Status, and once in the log."""
+        if exc is not None and status >= 500:
+            _log.error("Request failed", method=request.method, path=request.path, exc_info=exc)
+        text = "an error on the server has prevented the request from succeeding" if status >= 500 else str(message)
+        answer = answer_error(
+            InternalError(text, code=status, reason="InternalError" if status >= 500 else "BadRequest")
+        )
+        response = web.Response(status=answer.code, body=answer.body, content_type=answer.type)
+        response.force_close()
+        return response
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._slow = True
+        if self._wire is not None:
+            self._wire.slow(True)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._slow = False
+        if self._wire is not None:
+            self._wire.slow(False)
+        if self.on_drained is not None:
+            self.on_drained()
+
+    def eof_received(self) -> None:
+        if self._wire is not None:
+            self._wire.feed_eof()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._wire is not None:
+            self._wire.lost()
+        super().connection_lost(exc)
+
+
+def _upgrades(head: bytes) -> bool:
+    lowered = head.lower()
+    return (b"\r\nupgrade:" in lowered and b"\r\ncontent-length: 0" in lowered) or (
+        b"\r\nupgrade:" in lowered and b"content-length" not in lowered and b"transfer-encoding" not in lowered
+    )
+
+
+class RawWire:
+    """Implements `answers.Wire` over a transport."""
+
+    def __init__(self, transport: Any, first: bytes) -> None:
+        self._transport = transport
+        self._chunks: deque[bytes] = deque([first] if first else [])
+        self._waiting_bytes = len(first)
+        self._ended = self._gone = False
+        self._readable = anyio.Event()
+        self._writable = anyio.Event()
+        self._writable.set()
+
+    async def receive(self) -> bytes:
+        while not self._chunks:
+            if self._ended:
+                return b""
+            self._readable = anyio.Event()
+            await self._readable.wait()
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        if self._waiting_bytes > _HIGH_WATER_BYTES and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._waiting_bytes = 0
+        return data
+
+    async def send(self, data: bytes) -> None:
+        await self._writable.wait()
+        if self._gone or self._transport.is_closing():
+            raise ConnectionResetError("the client left")
+        self._transport.write(data)
+
+    async def close(self) -> None:
+        """What was sent still goes out."""
+        self._transport.close()
+        self.lost()
+
+    def feed(self, data: bytes) -> None:
+        self._chunks.append(data)
+        before, self._waiting_bytes = self._waiting_bytes, self._waiting_bytes + len(data)
+        if before <= _HIGH_WATER_BYTES < self._waiting_bytes:
+            self._transport.pause_reading()
+        self._readable.set()
+
+    def feed_eof(self) -> None:
+        self._ended = True
+        self._readable.set()
+
+    def lost(self) -> None:
+        self._gone = True
+        self._writable.set()
+        self.feed_eof()
+
+    def slow(self, slow: bool) -> None:
+        if slow and not self._gone:
+            self._writable = anyio.Event()
+        else:
+            self._writable.set()

@@ -1,0 +1,186 @@
+"""What the server serves, told in both forms: lists per group and version, and the aggregated document. Pure.
+
+Made of the scheme and kept until the scheme changes. Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#discovery-api
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kubelite.api.scheme import Resource, Scheme
+
+#: Subresources that take or give another kind: (group, version, kind).
+_KINDS = {
+    "scale": ("autoscaling", "v1", "Scale"),
+    "eviction": ("policy", "v1", "Eviction"),
+    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
+    "binding": ("", "v1", "Binding"),
+    "exec": ("", "v1", "PodExecOptions"),
+    "attach": ("", "v1", "PodAttachOptions"),
+    "portforward": ("", "v1", "PodPortForwardOptions"),
+}
+_VERBS = {
+    "binding": ["create"],
+    "eviction": ["create"],
+    "token": ["create"],
+    "finalize": ["update"],
+    "log": ["get"],
+    "exec": ["create", "get"],
+    "attach": ["create", "get"],
+    "portforward": ["create", "get"],
+}
+_STATE = ["get", "patch", "update"]
+#: Not served though named by the scheme: a proxy into pods, services and nodes.
+_UNSERVED = frozenset({"proxy"})
+#: Groups in the order in which clients prefer them; others follow by name.
+_ORDER = (
+    "apiregistration.k8s.io",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+)
+_ORDER_REST = ("batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io")
+
+Document = dict[str, Any]
+
+
+class Discovery:
+    """`scheme` gives the present one; documents are made when first asked for."""
+
+    def __init__(self, scheme: Callable[[], Scheme]) -> None:
+        self._scheme = scheme
+        self._made_of: Scheme | None = None
+        self._groups: dict[str, dict[str, list[Resource]]] = {}
+
+    def versions(self, address: str) -> Document:
+        """/api"""
+        where = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+        return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": where}
+
+    def groups(self) -> Document:
+        """/apis"""
+        found = [_group(name, versions) for name, versions in self._current().items() if name]
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": found}
+
+    def group(self, name: str) -> Document | None:
+        """/apis/{group}"""
+        versions = self._current().get(name)
+        return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)} if versions and name else None
+
+    def resources(self, group: str, version: str) -> Document | None:
+        """/api/v1 and /apis/{group}/{version}"""
+        found = self._current().get(group, {}).get(version)
+        if found is None:
+            return None
+        listed = [entry for resource in found for entry in _entries(resource)]
+        name = f"{group}/{version}" if group else version
+        head = {"kind": "APIResourceList", "apiVersion": "v1"} if group else {"kind": "APIResourceList"}
+        return {**head, "groupVersion": name, "resources": sorted(listed, key=lambda entry: str(entry["name"]))}
+
+    def aggregated(self, *, core: bool, version: str) -> Document:
+        """The whole of /api or /apis in one document."""
+        items = [_aggregated_group(name, versions) for name, versions in self._current().items() if bool(name) != core]
+        api_version = f"apidiscovery.k8s.io/{version}"
+        return {"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items}
+
+    def paths(self) -> list[str]:
+        """The paths under /apis, for the answer to an unknown one."""
+        found = ["/api", "/api/v1", "/apis", "/apis/"]
+        for name, versions in self._current().items():
+            if name:
+                found += [f"/apis/{name}", *(f"/apis/{name}/{version}" for version in versions)]
+        return sorted(found)
+
+    def _current(self) -> dict[str, dict[str, list[Resource]]]:
+        scheme = self._scheme()
+        if scheme is not self._made_of:
+            groups: dict[str, dict[str, list[Resource]]] = {}
+            for resource in scheme:
+                if resource.served:
+                    groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
+            rank = {name: at for at, name in enumerate(("", *_ORDER, *_ORDER_REST))}
+            order = sorted(groups, key=lambda name: (rank.get(name, len(rank)), name))
+            self._groups = {name: dict(sorted(groups[name].items(), key=_preference)) for name in order}
+            self._made_of = scheme
+        return self._groups
+
+
+def _preference(item: tuple[str, Any]) -> tuple[int, str]:
+    """Stable versions first, newest first."""
+    version = item[0]
+    if version[1:].isdigit():
+        return -int(version[1:]), ""
+    return 1, version
+
+
+def _group(name: str, versions: dict[str, Any]) -> Document:
+    listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return {"name": name, "versions": listed, "preferredVersion": listed[0]}
+
+
+def _subresources(resource: Resource) -> Iterator[str]:
+    return (name for name in resource.subresources if name not in _UNSERVED)
+
+
+def _entries(resource: Resource) -> Iterator[Document]:
+    entry: Document = {
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    if "watch" in resource.verbs:
+        digest = hashlib.sha256(f"{resource.group_version}/{resource.kind}".encode()).digest()
+        entry["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
+    yield entry
+    for name in _subresources(resource):
+        sub: Document = {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced}
+        group, version, kind = _KINDS.get(name, (resource.group, resource.version, resource.kind))
+        if group != resource.group:
+            sub |= {"group": group, "version": version}
+        yield {**sub, "kind": kind, "verbs": _VERBS.get(name, _STATE)}
+
+
+def _aggregated_group(name: str, versions: dict[str, list[Resource]]) -> Document:
+    listed = [
+        {
+            "version": version,
+            "resources": [_aggregated(entry) for entry in sorted(found, key=lambda entry: entry.plural)],
+            "freshness": "Current",
+        }
+        for version, found in versions.items()
+    ]
+    metadata = {"name": name, "creationTimestamp": None} if name else {"creationTimestamp": None}
+    return {"metadata": metadata, "versions": listed}
+
+
+def _aggregated(resource: Resource) -> Document:
+    entry: Document = {
+        "resource": resource.plural,
+        "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": list(resource.verbs),
+    }
+    if resource.short_names:
+        entry["shortNames"] = list(resource.short_names)
+    if resource.categories:
+        entry["categories"] = list(resource.categories)
+    subresources = []
+    for name in _subresources(resource):
+        group, version, kind = _KINDS.get(name, (resource.group, resource.version, resource.kind))
+        response = {"group": group, "version": version, "kind": kind}
+        subresources.append({"subresource": name, "responseKind": response, "verbs": _VERBS.get(name, _STATE)})
+    if subresources:
+        entry["subresources"] = subresources
+    return entry

@@ -1,0 +1,134 @@
+"""A request's way: who asks, whether it may, and which handler answers.
+
+Errors become Status answers here, in the form the client accepts. The order is upstream's: authentication, impersonation,
+authorization, and only then whether the resource exists and takes the method.
+Source: k8s.io/apiserver pkg/server/config.go DefaultBuildHandlerChain
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kubelite.actor.clock import Clock
+from kubelite.api.errors import NotAcceptable, StatusError
+from kubelite.api.scheme import Resource
+from kubelite.apiserver import media
+from kubelite.apiserver.answers import TEXT, Answer, Call, Outcome, Request, answer_error
+from kubelite.apiserver.authn import Authenticator, impersonate
+from kubelite.apiserver.authz import Authorizer, attributes_of, forbidden
+from kubelite.apiserver.discovery import Discovery
+from kubelite.apiserver.handlers_objects import ObjectHandlers
+from kubelite.apiserver.handlers_paths import PathHandlers
+from kubelite.apiserver.handlers_reviews import ReviewHandlers
+from kubelite.apiserver.handlers_streams import StreamHandlers
+from kubelite.apiserver.health import Health
+from kubelite.apiserver.interface import Registry
+from kubelite.apiserver.openapi import OpenApi
+from kubelite.apiserver.request import RequestInfo, method_not_allowed, not_found, parse_request
+from kubelite.client.streams import PodStreams
+
+#: The methods of each subresource, as verbs. Source: the API reference of Kubernetes v1.33
+_STATE = frozenset({"get", "update", "patch"})
+_SUBRESOURCE_VERBS = {
+    "status": _STATE,
+    "scale": _STATE,
+    "ephemeralcontainers": _STATE,
+    "resize": _STATE,
+    "approval": _STATE,
+    "binding": frozenset({"create"}),
+    "eviction": frozenset({"create"}),
+    "token": frozenset({"create"}),
+    "finalize": frozenset({"update"}),
+    "log": frozenset({"get"}),
+    "exec": frozenset({"get", "create"}),
+    "attach": frozenset({"get", "create"}),
+    "portforward": frozenset({"get", "create"}),
+}
+_STREAMS = frozenset({"log", "exec", "attach", "portforward"})
+_REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+#: Gives the streams of the pods of a node.
+Streams = Callable[[str], PodStreams | None]
+
+
+class Handlers:
+    """Answers every request. `handle` never raises a StatusError."""
+
+    def __init__(
+        self, registry: Registry, authenticator: Authenticator, authorizer: Authorizer, streams: Streams, clock: Clock
+    ) -> None:
+        self.health = Health()
+        self._registry = registry
+        self._authenticator = authenticator
+        self._authorizer = authorizer
+        discovery = Discovery(lambda: registry.scheme)
+        self._paths = PathHandlers(discovery, OpenApi(lambda: registry.scheme), self.health)
+        self._objects = ObjectHandlers(registry, clock)
+        self._reviews = ReviewHandlers(authenticator, authorizer)
+        self._streams = StreamHandlers(registry, streams, clock)
+
+    async def handle(self, request: Request) -> Outcome:
+        try:
+            return await self._handle(request)
+        except StatusError as error:
+            return answer_error(error, self._error_media(request))
+
+    def _error_media(self, request: Request) -> media.Media:
+        """Errors are said in plain words where a transformed or unknown form was asked for."""
+        try:
+            form = media.negotiate(request.headers.get("Accept", ""))
+        except NotAcceptable:
+            return media.Media()
+        return media.Media(form.type)
+
+    async def _handle(self, request: Request) -> Outcome:
+        info = parse_request(request.method, request.path, request.query)
+        user = await self._authenticator.authenticate(request)
+        user = impersonate(user, request.headers, self._authorizer)
+        asked = attributes_of(user, info)
+        if not (decision := self._authorizer.authorize(asked)).allowed:
+            raise forbidden(asked, decision.reason)
+        call = Call(request=request, info=info, user=user)
+        if not info.is_resource:
+            return await self._paths.answer(call)
+        return await self._resource(call)
+
+    async def _resource(self, call: Call) -> Outcome:
+        info = call.info
+        try:
+            resource = self._registry.scheme.resource(info.group, info.version, info.resource)
+        except KeyError:
+            if not any(entry.group == info.group for entry in self._registry.scheme):
+                return Answer(code=404, body=b"404 page not found\n", type=TEXT)
+            raise not_found() from None
+        _check_route(resource, info)
+        if info.subresource in _STREAMS:
+            return await self._streams.answer(call)
+        if resource.group in _REVIEW_GROUPS:
+            return await self._reviews.answer(call, resource)
+        return await self._objects.answer(call, resource)
+
+
+def _check_route(resource: Resource, info: RequestInfo) -> None:
+    """Raises: NotFound, MethodNotAllowed."""
+    namespaces = resource.plural == "namespaces"
+    if (info.namespace and not resource.namespaced and not namespaces) or info.rest or not resource.served:
+        raise not_found()
+    if info.subresource:
+        if info.subresource not in resource.subresources:
+            raise not_found()
+        if info.verb not in _SUBRESOURCE_VERBS.get(info.subresource, ()):
+            raise method_not_allowed()
+        return
+    if resource.namespaced and not info.namespace and info.named_by_path:
+        raise not_found()
+    needs_name = info.verb in ("update", "patch", "delete")
+    may_have_name = needs_name or info.verb == "get"
+    all_namespaces = resource.namespaced and not info.namespace and info.verb not in ("list", "watch")
+    wrong_name = info.named_by_path != may_have_name and (needs_name or info.named_by_path)
+    if info.verb not in resource.verbs or all_namespaces or (wrong_name and not _names_watch(info)):
+        raise method_not_allowed()
+
+
+def _names_watch(info: RequestInfo) -> bool:
+    """The old form /watch/.../{name}."""
+    return info.verb == "watch" and info.named_by_path

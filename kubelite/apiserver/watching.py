@@ -1,0 +1,128 @@
+"""A watch of the registry: the store's events through a selection, into a `WatchSink`.
+
+The first delivery of a watch that starts with the present state holds exactly that state (it may be empty), at its revision.
+It never happens inside `watch` itself, so that the caller has its handle by then.
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from kubelite.api.errors import Expired, ServiceUnavailable, StatusError
+from kubelite.api.scheme import Resource
+from kubelite.apiserver.entries import EntryCache
+from kubelite.apiserver.interface import Change, Entry, ListParams, WatchSink
+from kubelite.apiserver.listing import check_list_params, parse_version, too_large
+from kubelite.apiserver.selection import Selection, parse_selection, select_changes
+from kubelite.store.store import Compacted, Event, Range, Store, StoreError, Subscription, prefix_end
+
+T = TypeVar("T")
+
+
+def too_old(wanted: int, oldest: int) -> Expired:
+    return Expired(f"too old resource version: {wanted} ({oldest})")
+
+
+def open_watch(
+    store: Store, entries: EntryCache, resource: Resource, namespace: str, params: ListParams, sink: WatchSink
+) -> Feed:
+    """Raises: Expired, BadRequest, Invalid, Timeout (a revision that does not exist yet)."""
+    check_list_params(params)
+    selection = parse_selection(resource, params)
+    start = parse_version(params.resource_version, f'resourceVersion: Invalid value: "{params.resource_version}": ')
+    if start > store.revision:
+        raise too_large(start, store.revision)
+    prefix = f"{resource.prefix}{namespace}/" if namespace and resource.namespaced else resource.prefix
+    end: str | None = prefix_end(prefix)
+    if selection.name and (namespace or not resource.namespaced):
+        prefix, end = resource.key(selection.name, namespace), None
+    feed = Feed(entries, resource, selection, sink)
+    wants_state = params.send_initial_events or (params.send_initial_events is None and not start)
+    try:
+        if wants_state:
+            state = _at_once(store.range(prefix, end))
+            feed.start(store, prefix, end, state.revision)
+            feed.show([entries.of(resource, record) for record in state.records])
+        else:
+            feed.start(store, prefix, end, start or store.revision)
+    except Compacted as error:
+        raise too_old(start, error.compact_revision) from error
+    except StoreError as error:
+        raise ServiceUnavailable(str(error)) from error
+    return feed
+
+
+def _at_once(call: Coroutine[Any, Any, Range]) -> Range:
+    """The result of a read of the present state, which every backend answers from memory without waiting."""
+    try:
+        call.send(None)
+    except StopIteration as done:
+        result: Range = done.value
+        return result
+    call.close()
+    raise ServiceUnavailable("the store cannot read the present state at once")
+
+
+class Feed:
+    """A store sink that filters, and the watch's handle."""
+
+    def __init__(self, entries: EntryCache, resource: Resource, selection: Selection, sink: WatchSink) -> None:
+        self._entries = entries
+        self._resource = resource
+        self._selection = selection
+        self._sink = sink
+        self._subscription: Subscription | None = None
+        self._initial: list[Change] | None = None
+        self._from = 0
+        self._paused = False
+
+    def start(self, store: Store, key: str, end: str | None, revision: int) -> None:
+        """Everything after `revision`."""
+        self._from = revision
+        self._subscription = store.watch(key, end, self, start_revision=revision + 1)
+
+    def show(self, state: Sequence[Entry]) -> None:
+        """Delivers `state` as ADDED, soon and before any change."""
+        chosen = state if self._selection.everything else [e for e in state if self._selection.matches(e.object)]
+        self._initial = [Change("ADDED", entry) for entry in chosen]
+        asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._initial is not None and not self._paused and self._subscription is not None:
+            changes, self._initial = self._initial, None
+            self._sink.deliver(changes, self._from)
+
+    def deliver(self, events: Sequence[Event], revision: int) -> None:
+        self._flush()
+        changes = select_changes(events, self._resource, self._selection, self._entries) if events else ()
+        self._sink.deliver(changes, revision)
+
+    def lost(self, error: StoreError) -> None:
+        self._flush()
+        self._sink.lost(self._as_status(error))
+
+    def _as_status(self, error: StoreError) -> StatusError:
+        if isinstance(error, Compacted):
+            at = self._subscription.revision if self._subscription else self._from
+            return too_old(at, error.compact_revision)
+        return ServiceUnavailable(str(error))
+
+    def pause(self) -> None:
+        self._paused = True
+        if self._subscription is not None:
+            self._subscription.pause()
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._initial is not None:
+            asyncio.get_running_loop().call_soon(self._flush)
+        if self._subscription is not None:
+            self._subscription.resume()
+
+    def close(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription = None

@@ -1,0 +1,302 @@
+"""The store on disk: state in memory, a log in SQLite written by a process of its own, and group commit between the two.
+
+`_staged` runs ahead: transactions are decided on it in the order of their coming. Batches of what they wrote go to the writer,
+one at a time; whatever comes meanwhile is the next batch, so there is no timer and no queue but the callers that wait. Only
+when a batch is durable do `_keys`, the window and the watchers see it, and then its callers. An answer that rests on something
+staged (a failed comparison, say) waits for that to be durable as well. When a commit fails, everything staged is thrown away,
+which costs nothing as the keys are copied by reference, and all who waited get Unavailable; the next transaction tries again.
+
+Compaction happens here at once and in the file later, a step at a time between commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import anyio.lowlevel
+import msgspec
+
+from kubelite.store import mvcc
+from kubelite.store.keys import Keys
+from kubelite.store.local import Clock, LocalStore, Retention
+from kubelite.store.sqlite_process import Channel, Corrupt, WriterProcess
+from kubelite.store.store import Event, Record, StoreError, Txn, TxnResult, Unavailable
+from kubelite.store.window import Window
+
+#: A batch ends before it passes one of these; a single transaction may be larger.
+BATCH_EVENTS = 2048
+BATCH_BYTES = 8 << 20
+#: Superseded rows deleted per step, and the pause between steps. Measured: steps of 5,000 hold up writers for 36 ms.
+STEP_ROWS = 500
+STEP_PAUSE_S = 0.005
+#: With so many rows still to delete, steps follow without a pause.
+BACKLOG_ROWS = 100_000
+
+
+class _Waiting(msgspec.Struct):
+    """A transaction that has been decided and is not yet durable."""
+
+    events: list[Event]
+    result: TxnResult
+    future: asyncio.Future[TxnResult]
+
+
+class SqliteStore(LocalStore):
+    """Use as `async with SqliteStore(path, clock) as store:`. Entering raises Locked, Corrupt or Unavailable.
+
+    If the writer process dies the store cannot go on, and the body of `async with` is cancelled with Unavailable.
+    """
+
+    def __init__(self, path: Path, clock: Clock, *, retention: Retention | None = None) -> None:
+        super().__init__(clock, retention=retention)
+        self.path = path
+        self._process: WriterProcess | None = None
+        self._channel: Channel
+        self._staged = Keys()
+        self._staged_revision = 0
+        self._pending: deque[_Waiting] = deque()
+        self._in_flight = False
+        self._flushing = False
+        self._dead: deque[tuple[int, int, list[tuple[int, str]]]] = deque()
+        self._dead_rows = 0
+        self.torn_frames = 0  #: what was left out of the log's torn tail when it was opened; to be told in one line
+
+    def spawn(self) -> None:
+        """Starts the writer before the store is entered, so that it reads the file while others start. Needs no loop."""
+        self._process = WriterProcess(self.path)
+
+    async def __aenter__(self) -> Self:
+        if self._process is None:
+            self.spawn()
+        assert self._process is not None
+        channel = self._channel = Channel(self._process)
+        loading = _Loading(self.path)
+        try:
+            state = await channel.connect(loading.add)
+            self._adopt(*loading.finish())
+        except BaseException:
+            await channel.close()
+            self._process = None
+            raise
+        self._staged, self._staged_revision = self._keys.copy(), self.revision
+        self.torn_frames = state["torn"]
+        for number, ttl_ms in state["leases"]:
+            self._leases[number] = self._new_lease(ttl_ms / 1000)
+        for record in loading.leased:
+            if record.lease in self._leases and self._keys.get(record.key) is record:
+                self._leases[record.lease].keys.add(record.key)
+        self._forgotten = anyio.Event()
+        self._died = anyio.Event()
+        channel.on_lost = self._died.set
+        await super().__aenter__()
+        self._tasks.start_soon(self._sweep)
+        self._tasks.start_soon(self._watch_writer)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        try:
+            return await super().__aexit__(kind, error, trace)
+        finally:
+            await self._channel.close()
+            self._process = None
+
+    async def txn(self, txn: Txn) -> TxnResult:
+        self._require_open()
+        self._require_leases(txn)
+        succeeded, events, results = mvcc.run(self._staged, txn, self._staged_revision)
+        if events:
+            self._staged_revision += 1
+        result = TxnResult(succeeded, self._staged_revision, results)
+        if self._staged_revision == self._window.revision:
+            return result
+        future: asyncio.Future[TxnResult] = asyncio.get_running_loop().create_future()
+        self._pending.append(_Waiting(events, result, future))
+        if not self._in_flight and not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        return await future
+
+    async def verify(self) -> list[str]:
+        """What is wrong with the file; empty when nothing. What its rows hold was checked when it was opened."""
+        found: list[str] = await self._channel.ask("verify", None)
+        return found
+
+    def _flush(self) -> None:
+        """Sends the next batch."""
+        self._flushing = False
+        batch: list[_Waiting] = []
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        while self._pending and len(rows) < BATCH_EVENTS and size < BATCH_BYTES:
+            waiting = self._pending.popleft()
+            batch.append(waiting)
+            for sub, event in enumerate(waiting.events):
+                row = encode_row(event, sub)
+                size += len(row[7] or b"")
+                rows.append(row)
+        began = self._clock.monotonic()
+
+        def done(error: str, detail: Any) -> None:
+            self._in_flight = False
+            if error:
+                self._fail(batch, Unavailable(f"{self.path}: {detail}; nothing was written"))
+                return
+            if rows:
+                self._latency.observe(self._clock.monotonic() - began)
+                self._batches.observe(len(rows))
+            for waiting in batch:
+                if waiting.events:
+                    mvcc.replay(self._keys, waiting.events)
+                    self._publish(waiting.events)
+            if self._pending:
+                self._flush()  # the next batch to disk first, then the answers
+            for waiting in batch:
+                if not waiting.future.done():
+                    waiting.future.set_result(waiting.result)
+
+        self._in_flight = True
+        if rows:
+            self._channel.send("append", rows, done)
+        else:
+            done("", None)
+
+    def _fail(self, batch: list[_Waiting], error: StoreError) -> None:
+        """Everybody who waits has been decided on top of what failed."""
+        self._staged, self._staged_revision = self._keys.copy(), self.revision
+        everybody = [*batch, *self._pending]
+        self._pending.clear()
+        for waiting in everybody:
+            if not waiting.future.done():
+                waiting.future.set_exception(error)
+
+    def _forget(self, revision: int) -> list[Event]:
+        begin, last = self._window.base, 0
+        dropped = super()._forget(revision)
+        dead: list[tuple[int, str]] = []
+        for event in dropped:
+            if len(dead) >= STEP_ROWS and event.revision != last:  # a step ends with a revision
+                self._dead.append((begin, last, dead))
+                begin, dead = last, []
+            if event.prev is not None:
+                dead.append((event.prev.mod_revision, event.key))
+            last = event.revision
+        self._dead.append((begin, revision, dead))
+        self._dead_rows += len(dropped)
+        self._forgotten.set()
+        return dropped
+
+    async def _sweep(self) -> None:
+        """Deletes from the file what was forgotten."""
+        while True:
+            await self._forgotten.wait()
+            while self._dead:
+                step = self._dead[0]
+                try:
+                    await self._channel.ask("forget", step)
+                except Unavailable:
+                    break  # the disk is full; goes on with the next compaction
+                self._dead.popleft()
+                self._dead_rows -= len(step[2])
+                if self._dead_rows < BACKLOG_ROWS:
+                    await self._clock.sleep(STEP_PAUSE_S)
+            self._forgotten = anyio.Event()
+
+    async def _watch_writer(self) -> None:
+        await self._died.wait()
+        self._open = False
+        raise Unavailable(f"{self.path}: the writer process has ended")
+
+    async def _record_lease(self, number: int, ttl_s: float) -> None:
+        await self._channel.ask("lease", (number, round(ttl_s * 1000)))
+
+    async def _settled(self) -> None:
+        await self.txn(Txn())
+
+    def _log_bytes(self) -> int:
+        return sum(part.stat().st_size for part in (self.path, Path(f"{self.path}-wal")) if part.exists())
+
+
+def encode_row(event: Event, sub: int) -> tuple[Any, ...]:
+    """`event`, the `sub`th of its revision, as sqlite_writer takes it."""
+    record = event.record
+    if record is None:
+        return (event.revision, sub, event.key, 0, 0, 0, event.cause, None)
+    return (
+        event.revision,
+        sub,
+        event.key,
+        record.create_revision,
+        record.version,
+        record.lease,
+        event.cause,
+        record.value,
+    )
+
+
+class _Loading:
+    """Rebuilds keys and window from the rows of the log."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._compact_revision = 0
+        self._live: dict[str, Record] = {}
+        self._events: list[Event] = []
+        self.leased: list[Record] = []
+
+    def add(self, word: str, value: Any) -> None:
+        if word == "compact":
+            self._compact_revision = value
+        else:
+            self._add_rows(value)
+
+    def _add_rows(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        live, events, compact_revision = self._live, self._events, self._compact_revision
+        for revision, key, create_revision, version, lease, cause, value, _, _ in rows:
+            record = None
+            if value is not None:
+                record = Record(key, value, create_revision, revision, version, lease, cause)
+            if revision > compact_revision:
+                events.append(Event(revision, key, record, live.get(key), cause))
+            if record is None:
+                live.pop(key, None)
+                continue
+            live[key] = record
+            if lease:
+                self.leased.append(record)
+
+    def finish(self) -> tuple[Keys, Window]:
+        """Raises: Corrupt when a revision is missing or does not follow from the one before."""
+        window = Window(self._compact_revision)
+        revision: list[Event] = []
+        for event in self._events:
+            if not follows(event):
+                raise Corrupt(
+                    self._path, f"revision {event.revision} of {event.key!r} does not follow from its history"
+                )
+            if revision and event.revision != revision[0].revision:
+                window.append(revision)
+                revision = []
+            if not revision and event.revision != window.revision + 1:
+                raise Corrupt(self._path, f"revision {window.revision + 1} is missing")
+            revision.append(event)
+        if revision:
+            window.append(revision)
+        return Keys(self._live.values()), window
+
+
+def follows(event: Event) -> bool:
+    """Whether what `event` says of its key agrees with what it replaced."""
+    record, prev = event.record, event.prev
+    if record is None:
+        return prev is not None
+    if prev is None:
+        return record.version == 1 and record.create_revision == record.mod_revision
+    return record.version == prev.version + 1 and record.create_revision == prev.create_revision
