@@ -1,67 +1,45 @@
-"""The composition root: builds every actor, names them, orders them. The only file that knows all rooms.
+"""A cluster that runs: the front of the composition root (`assembly` is what it puts together).
 
-Order of start (stop is the reverse): the store; the API server's socket; what a cluster has from the beginning; informers;
-DNS and Services; controllers and scheduler; nodes. What the host lacks, or a data directory that is in use, is a `HostProblem`
-of one line, raised before anything was changed.
+Order of start (stop is the reverse): the data directory; the store; the API and what a cluster has from the beginning; what
+lives off the API. What the host lacks, or a data directory that is in use, is a `HostProblem` of one line, raised before
+anything was changed.
 """
 
 from __future__ import annotations
 
 import errno
-import ipaddress
-import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import msgspec
-from anyio.abc import TaskStatus
 
 from kubelite.actor.clock import Clock, SystemClock
-from kubelite.actor.supervisor import Stage, Supervisor
-from kubelite.api.core_v1 import Namespace, Service
-from kubelite.api.decode import decode_object
-from kubelite.api.discovery_v1 import EndpointSlice
-from kubelite.api.errors import NotFound
-from kubelite.api.manifest import parse_manifest, read_manifest, resource_of
-from kubelite.api.meta import Object
-from kubelite.api.scheme import Resource
-from kubelite.apiserver.admission import Admission, standard_plugins
-from kubelite.apiserver.allocator import ServiceAllocator
-from kubelite.apiserver.bootstrap import bootstrap, bootstrap_dns
-from kubelite.apiserver.local import LocalClient
-from kubelite.apiserver.registry import ObjectRegistry
-from kubelite.client.feeds import NODE_INDEX
-from kubelite.client.host import Host
-from kubelite.client.informer import Informers
-from kubelite.client.interface import Client
-from kubelite.client.recorder import Recorder
-from kubelite.client.streams import PodStreams
-from kubelite.client.view import View
+from kubelite.actor.supervisor import Supervisor
 from kubelite.config import Config, check
-from kubelite.controllers import INDEXES as CONTROLLER_INDEXES, standard
 from kubelite.data_dir import DataDir, HostProblem
-from kubelite.nodes import NODE_KINDS, NodeParts, simulated_nodes
-from kubelite.scheduler import INDEXES as SCHEDULER_INDEXES, Scheduler
 from kubelite.store.memory import MemoryStore
 from kubelite.store.store import Store, StoreError
 
-O = TypeVar("O", bound=Object)  # noqa: E741
+if TYPE_CHECKING:
+    from kubelite.api.meta import Object
+    from kubelite.api.scheme import Resource
+    from kubelite.assembly import Assembly
+    from kubelite.client.interface import Client
+    from kubelite.client.view import View
+
+O = TypeVar("O", bound="Object")  # noqa: E741
 
 __all__ = ["Cluster", "HostProblem"]
 
 #: What `Cluster()` is without a configuration: nothing outside the process.
 EMBEDDED = Config(store="memory", runtime="simulated", bind_address="127.0.0.1", secure_port=0)
 WAIT_TIMEOUT_S = 60.0
-#: What Services and DNS read of the cluster.
-SERVICE_KINDS: tuple[type[Object], ...] = (Namespace, Service, EndpointSlice)
-#: The port of the API server in the objects of a cluster that serves none.
-API_PORT = 6443
 
 
 class Cluster:
@@ -82,38 +60,36 @@ class Cluster:
         self._embedded = config is None
         self._serve = serve
         self._stack = AsyncExitStack()
-        self._client: Client
-        self._informers: Informers
-        self._streams: dict[str, PodStreams] = {}
+        self._assembly: Assembly
 
     @property
     def client(self) -> Client:
         """Typed access to the API with all rights."""
-        return self._client
+        return self._assembly.client
 
     @property
     def view(self) -> View:
         """The shared, indexed, always current picture that the controllers decide on."""
-        return self._informers.view
+        return self._assembly.informers.view
 
     async def apply(self, manifest: str | Path, namespace: str = "default") -> list[Object]:
         """Applies a file, or the text of one, as `kubectl apply --server-side` does; returns the objects as stored.
 
         Raises: StatusError, OSError.
         """
-        text = manifest if isinstance(manifest, str) and "\n" in manifest else await anyio.Path(manifest).read_text()
-        scheme = self._registry.scheme
+        from kubelite.api.manifest import parse_manifest, read_manifest, resource_of
+
+        text = manifest if isinstance(manifest, str) and "\n" in manifest else Path(manifest).read_text()  # noqa: ASYNC240  small, and a thread would outlive the cluster
+        scheme = self._assembly.registry.scheme
         parse_manifest(text, scheme)  # all of it is readable before any of it is applied
         return [await self._apply(resource_of(plain, scheme), plain, namespace) for plain in read_manifest(text)]
 
     async def _apply(self, resource: Resource, plain: dict[str, Any], namespace: str) -> Object:
         meta = plain["metadata"]
         where = meta.get("namespace", namespace) if resource.namespaced else ""
-        try:
-            return await self._client.patch(resource.type, meta["name"], where, patch=plain, patch_type="strategic")
-        except NotFound:
-            plain["metadata"] = {**meta, "namespace": where}
-            return await self._client.create(decode_object(resource.type, plain))
+        return await self.client.patch(
+            resource.type, meta["name"], where, patch=plain, patch_type="apply", field_manager="kubelite", force=True
+        )
 
     async def wait_for(
         self,
@@ -125,13 +101,13 @@ class Cluster:
         timeout_s: float = WAIT_TIMEOUT_S,
     ) -> O:
         """The object, once it exists and `until` holds of it. Raises: TimeoutError that says what was waited for."""
-        where = namespace if self._registry.scheme.of(type_).namespaced else ""
+        where = namespace if self._assembly.registry.scheme.of(type_).namespaced else ""
         with anyio.move_on_after(timeout_s):
             while True:
                 found = self.view.get(type_, name, where)
                 if found is not None and until(found):
                     return found
-                await self._informers[type_].changed()
+                await self._assembly.informers[type_].changed()
         state = "is not there" if self.view.get(type_, name, where) is None else "is not as wanted"
         raise TimeoutError(f"{type_.kind} {where + '/' if where else ''}{name} {state} after {timeout_s:g} s")
 
@@ -161,27 +137,27 @@ class Cluster:
         if config.runtime == "docker":
             await _require_engine(config)
         data = self._data_dir(stack)
-        store = await stack.enter_async_context(_open_store(config, data, self.clock))
-        self._registry = ObjectRegistry(
-            store,
-            self.clock,
-            admission=Admission(standard_plugins()),
-            allocator=ServiceAllocator(self.clock, cidr=config.service_cidr),
-        )
-        self._client = LocalClient(self._registry)
-        group = await stack.enter_async_context(anyio.create_task_group())
-        stack.callback(group.cancel_scope.cancel)
+        store = _store(config, data, self.clock)
+        # Only now: loading the rooms takes a while, in which the store's process starts.
+        from kubelite.assembly import Assembly
+
         try:
-            await group.start(Supervisor("cluster", self._stages(data), self.clock).run)
+            opened = await stack.enter_async_context(store)
+        except StoreError as error:
+            raise HostProblem(str(error)) from error
+        self._assembly = Assembly(config, opened, self.clock, data)
+        try:
+            await _supervise(stack, self._assembly.api(serve=self._serve))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            address = f"{config.bind_address}:{config.secure_port}"
-            raise HostProblem(
-                f"{address} is taken by another process: choose another port with --secure-port"
-            ) from error
+            taken = f"{config.bind_address}:{config.secure_port} is taken by another process"
+            raise HostProblem(f"{taken}: choose another port with --secure-port") from error
+        await _supervise(stack, self._assembly.components())
         if self._serve:
-            self._announce(data)
+            assert data is not None
+            self.kubeconfig = data.path / "admin.kubeconfig" if self._embedded else config.kubeconfig_path
+            self.server = self._assembly.write_kubeconfig(self.kubeconfig)
 
     def _data_dir(self, stack: AsyncExitStack) -> DataDir | None:
         """The directory of this run; a temporary one for an embedded cluster that needs files."""
@@ -192,69 +168,12 @@ class Cluster:
             return stack.enter_context(DataDir(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         return None
 
-    def _stages(self, data: DataDir | None) -> list[Stage]:
-        config, clock = self.config, self.clock
-        recorder = Recorder(self._client, clock)
-        controllers = (*standard(), Scheduler())
-        watched = (kind for each in controllers for kind in (*(watch.type for watch in each.watches), *each.reads))
-        indexes = {**NODE_INDEX, **CONTROLLER_INDEXES, **SCHEDULER_INDEXES}
-        self._informers = Informers(self._client, (*NODE_KINDS, *SERVICE_KINDS, *watched), clock, indexes=indexes)
-        parts = NodeParts(client=self._client, informers=self._informers, recorder=recorder, clock=clock)
-        if config.runtime == "docker":
-            from kubelite.docker_node import docker_node
 
-            assert data is not None
-            nodes = docker_node(config, parts, data)
-        else:
-            nodes = simulated_nodes(config, parts)
-        self._streams = {name: kubelet.streams for name, kubelet in nodes.kubelets.items()}
-        hosts = [Host(each, self._client, self._informers, recorder, clock) for each in controllers]
-        return [
-            *self._serving(data),
-            Stage((self._informers, recorder, *nodes.network)),
-            Stage((*hosts, *nodes.services)),
-            Stage(tuple(nodes.kubelets.values())),
-        ]
-
-    def _serving(self, data: DataDir | None) -> list[Stage]:
-        """The API's socket, and what a cluster has from the beginning."""
-        if not self._serve:
-            return [Stage((_Beginning(self._registry, self.config, port=lambda: API_PORT),))]
-        from kubelite.apiserver.authn import Authenticator
-        from kubelite.apiserver.authz import RbacAuthorizer
-        from kubelite.apiserver.certs import Pki
-        from kubelite.apiserver.http import ApiServer
-
-        assert data is not None
-        config = self.config
-        self._pki = Pki(data.pki)
-        self._pki.ensure(_own_names(config), self.clock.now())
-        authorizer = RbacAuthorizer(self._registry)
-        server = ApiServer(
-            self._registry,
-            Authenticator(),
-            authorizer,
-            self._streams.get,
-            self.clock,
-            ssl_context=self._pki.server_context(),
-            bind_address=config.bind_address,
-            port=config.secure_port,
-        )
-        self._server = server
-        beginning = _Beginning(self._registry, config, port=lambda: server.port)
-        return [Stage((server,)), Stage((beginning, authorizer))]
-
-    def _announce(self, data: DataDir | None) -> None:
-        """Writes the kubeconfig: from now on others may come."""
-        from kubelite.apiserver.kubeconfig import write_kubeconfig
-
-        assert data is not None
-        host = (
-            "127.0.0.1" if ipaddress.ip_address(self.config.bind_address).is_unspecified else self.config.bind_address
-        )
-        self.server = f"https://{host}:{self._server.port}"
-        self.kubeconfig = data.path / "admin.kubeconfig" if self._embedded else self.config.kubeconfig_path
-        write_kubeconfig(self.kubeconfig, self.server, data.pki)
+async def _supervise(stack: AsyncExitStack, supervisor: Supervisor) -> None:
+    """Runs it until the stack is left; returns when it has started."""
+    group = await stack.enter_async_context(anyio.create_task_group())
+    stack.callback(group.cancel_scope.cancel)
+    await group.start(supervisor.run)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -263,40 +182,15 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-class _Beginning:
-    """Makes the objects that a cluster has from the beginning; they follow the API's port of this run."""
+def _store(config: Config, data: DataDir | None, clock: Clock) -> AbstractAsyncContextManager[Store]:
+    if config.store == "memory":
+        return MemoryStore(clock)
+    from kubelite.store.sqlite import SqliteStore
 
-    name = "beginning"
-
-    def __init__(self, registry: ObjectRegistry, config: Config, *, port: Callable[[], int]) -> None:
-        self._registry = registry
-        self._config = config
-        self._port = port
-
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        config = self._config
-        first_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
-        await bootstrap(self._registry, service_ip=first_ip, address=_api_address(config), port=self._port())
-        if config.runtime == "docker":
-            from kubelite.docker_node import DNS_PORT, dns_address, gateway
-
-            await bootstrap_dns(self._registry, service_ip=dns_address(config), address=gateway(config), port=DNS_PORT)
-        task_status.started()
-        await anyio.sleep_forever()
-
-
-def _api_address(config: Config) -> str:
-    """Where pods reach the API server: what it is bound to, or the node's gateway address."""
-    bound = ipaddress.ip_address(config.bind_address)
-    if bound.is_unspecified or bound.is_loopback:
-        return str(ipaddress.ip_network(config.pod_cidr).network_address + 1)
-    return config.bind_address
-
-
-def _own_names(config: Config) -> tuple[str, ...]:
-    """The names and addresses, besides the usual ones, under which the API server is reached."""
-    service_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
-    return (socket.gethostname().lower(), config.bind_address, service_ip, _api_address(config))
+    assert data is not None
+    store = SqliteStore(data.store, clock)
+    store.spawn()
+    return store
 
 
 async def _require_engine(config: Config) -> None:
@@ -310,21 +204,3 @@ async def _require_engine(config: Config) -> None:
             raise HostProblem(str(error)) from error
     elif problem := engine_problem(config.docker_socket):
         raise HostProblem(problem)
-
-
-@asynccontextmanager
-async def _open_store(config: Config, data: DataDir | None, clock: Clock) -> AsyncIterator[Store]:
-    """Raises: HostProblem when the store is damaged or does not answer."""
-    if config.store == "memory":
-        async with MemoryStore(clock) as store:
-            yield store
-        return
-    from kubelite.store.sqlite import SqliteStore
-
-    assert data is not None
-    async with AsyncExitStack() as stack:
-        try:
-            opened = await stack.enter_async_context(SqliteStore(data.store, clock))
-        except StoreError as error:
-            raise HostProblem(str(error)) from error
-        yield opened

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kubelite.api.apps_v1 import ReplicaSet
+from kubelite.api.apps_v1 import ControllerRevision, ReplicaSet
 from kubelite.api.core_v1 import Pod, Service
 from kubelite.api.discovery_v1 import EndpointSlice
 from kubelite.api.scheme import BUILT_IN, Resource
 from kubelite.client.view import Controller, Indexes
 from kubelite.controllers import garbage_collector
+from kubelite.controllers.cronjob import CronJobController
+from kubelite.controllers.daemonset import DaemonSetController
 from kubelite.controllers.deployment import DeploymentController
+from kubelite.controllers.disruption import DisruptionController
 from kubelite.controllers.endpoints import EndpointsController
 from kubelite.controllers.endpointslice import EndpointSliceController, slice_service
 from kubelite.controllers.job import JobController
@@ -25,6 +28,7 @@ from kubelite.controllers.pod_gc import PodGarbageCollector, finished_pods, pods
 from kubelite.controllers.replicaset import ReplicaSetController
 from kubelite.controllers.selection import labels_of_namespace, orphans_of_namespace
 from kubelite.controllers.services import selector_of_namespace
+from kubelite.controllers.statefulset import StatefulSetController
 from kubelite.controllers.taint_eviction import TaintEvictionController
 from kubelite.controllers.ttl_after_finished import TTLAfterFinishedController
 
@@ -48,6 +52,7 @@ INDEXES: Indexes = {
     (Pod, "node"): pods_of_node,
     (Pod, "finished"): finished_pods,
     (ReplicaSet, "orphan"): orphans_of_namespace,
+    (ControllerRevision, "orphan"): orphans_of_namespace,
     (Service, "selector"): selector_of_namespace,
     (EndpointSlice, "service"): slice_service,
     **garbage_collector.indexes(COLLECTED),
@@ -61,10 +66,14 @@ def standard(*, root_ca: str = "") -> tuple[Controller, ...]:
         *((RootCAPublisher(root_ca),) if root_ca else ()),
         DeploymentController(),
         ReplicaSetController(),
+        StatefulSetController(),
+        DaemonSetController(),
+        CronJobController(),
         JobController(),
         TTLAfterFinishedController(),
         EndpointSliceController(),
         EndpointsController(),
+        DisruptionController(),
         NodeLifecycleController(),
         TaintEvictionController(),
         PodGarbageCollector(),

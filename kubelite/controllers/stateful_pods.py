@@ -15,7 +15,7 @@ from kubelite.api.core_v1 import (
     PodTemplateSpec,
     Volume,
 )
-from kubelite.api.meta import OwnerReference, controlled_by, controller_of
+from kubelite.api.meta import OwnerReference, controlled_by
 from kubelite.controllers.history import HASH
 from kubelite.controllers.pods import from_template, with_labels
 
@@ -90,26 +90,16 @@ def _deletes_with_set(workload: StatefulSet) -> bool:
 
 
 def owned_claim(
-    claim: PersistentVolumeClaim, workload: StatefulSet, pod: Pod | None, *, condemned: bool
+    claim: PersistentVolumeClaim, workload: StatefulSet, pod: Pod, *, condemned: bool
 ) -> PersistentVolumeClaim:
-    """The claim with the owners that the retention policy asks for: the set, the condemned pod, or nobody."""
+    """The claim with the owner that the retention policy asks for: the set, the condemned pod, or nobody."""
     when_deleted, when_scaled = _policy(workload)
-    kept = [
-        entry
-        for entry in claim.metadata.owner_references
-        if entry.uid != workload.metadata.uid
-        and not (entry.kind == "Pod" and entry.name.startswith(f"{workload.metadata.name}-"))
-    ]
-    if condemned and when_scaled == "Delete" and pod is not None:
-        kept.append(_weak(controlled_by(pod)))
+    ours = {workload.metadata.uid, pod.metadata.uid}
+    owners = [entry for entry in claim.metadata.owner_references if entry.uid not in ours]
+    if condemned and when_scaled == "Delete":
+        owners.append(_weak(controlled_by(pod)))
     elif when_deleted == "Delete":
-        kept.append(_weak(controlled_by(workload)))
-    owners = tuple(kept)
-    if owners == claim.metadata.owner_references:
+        owners.append(_weak(controlled_by(workload)))
+    if tuple(owners) == claim.metadata.owner_references:
         return claim
-    return replace(claim, metadata=replace(claim.metadata, owner_references=owners))
-
-
-def is_mine(pod: Pod, workload: StatefulSet) -> bool:
-    owner = controller_of(pod.metadata)
-    return owner is not None and owner.uid == workload.metadata.uid
+    return replace(claim, metadata=replace(claim.metadata, owner_references=tuple(owners)))

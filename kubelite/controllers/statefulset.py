@@ -80,13 +80,9 @@ class _Draft:
         return not pod.metadata.deletion_timestamp and pod.status.phase == "Running" and podlib.is_ready(pod)
 
     def _revision_for(self, ordinal: int) -> str:
-        """New pods below the partition, or of a set that does not roll, have the present revision."""
-        start = parts.ordinals(self._workload).start
-        if self._current != self._update and (not self._rolls or ordinal < start + self._partition):
-            return self._current
-        if not self._rolls or ordinal >= start + self._partition:
-            return self._update
-        return self._current
+        """New pods below the partition have the present revision."""
+        kept = self._rolls and ordinal < parts.ordinals(self._workload).start + self._partition
+        return self._current if kept else self._update
 
     # Steps
 

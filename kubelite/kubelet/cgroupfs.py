@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,12 +38,24 @@ class Cgroups:
             for name, text in files.items():
                 (path / name).write_text(text)
 
-    def remove(self, group: str) -> None:
+    def pods(self, groups: Iterable[str]) -> set[str]:
+        """The uids of pods that have a group directly below one of `groups`."""
+        found = set()
+        for directory in self._directories(groups):
+            if directory.is_dir():
+                found |= {each.name.removeprefix("pod") for each in directory.iterdir() if each.name.startswith("pod")}
+        return found
+
+    def remove(self, groups: Iterable[str]) -> None:
         """What still has processes stays."""
-        roots = (
-            [_ROOT] if self._unified else [each for each in _ROOT.iterdir() if each.is_dir() and not each.is_symlink()]
-        )
-        for root in roots:
-            for directory, _, _ in os.walk(root / group.strip("/"), topdown=False):
+        for top in self._directories(groups):
+            for directory, _, _ in os.walk(top, topdown=False):
                 with suppress(OSError):
                     Path(directory).rmdir()
+
+    def _directories(self, groups: Iterable[str]) -> list[Path]:
+        """The groups in every hierarchy."""
+        if self._unified:
+            return [_ROOT / group.strip("/") for group in groups]
+        roots = [each for each in _ROOT.iterdir() if each.is_dir() and not each.is_symlink()]
+        return [root / group.strip("/") for group in groups for root in roots]

@@ -23,6 +23,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit_bytes: int = 0
 
 
+def qos_groups(root: str) -> tuple[str, ...]:
+    """The groups that pods are directly below."""
+    return tuple(f"{root}/kubepods{below}" for below in ("", "/burstable", "/besteffort"))
+
+
 def pod_cgroup(pod: Pod, root: str) -> str:
     """`root` is the group above all pods of one kubelet, which keeps several on one machine apart."""
     qos = qos_class(pod)

@@ -7,7 +7,6 @@ The runtime's event stream opens first, then the pods that are there are adopted
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import anyio
@@ -51,7 +50,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What a kubelet needs of the cluster. `pods` are those bound to the node; `view` holds the kinds that pods refer to:
 
-    ConfigMaps, Secrets, Services, PersistentVolumeClaims and PersistentVolumes."""
+    ConfigMaps, Secrets, Services, PersistentVolumeClaims and PersistentVolumes; `configs` feed the first two."""
 
     client: Client
     view: View
@@ -113,14 +112,24 @@ class Kubelet:
             clock=cluster.clock,
         )
 
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        # The runtime outlives the pods' workers: what they have begun in it still has to end.
+        runtime_scope = anyio.CancelScope(shield=True)
+        async with anyio.create_task_group() as group:
+            try:
+                await group.start(self._run_runtime, runtime_scope)
+                async with anyio.create_task_group() as inner:
+                    await inner.start(self.pods.run)
+                    await inner.start(self.node.run)
+                    task_status.started()
+            finally:
+                runtime_scope.cancel()
+
+    async def _run_runtime(self, scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+        with scope:
+            await self._runtime.run(self._hear, task_status=task_status)
+
     def _hear(self, event: RuntimeEvent) -> None:
         self._pleg.hear(event)
         if not event.pod_uid:
             self.node.changed()  # the runtime came, or came back
-
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        async with anyio.create_task_group() as group:
-            await group.start(partial(self._runtime.run, self._hear))
-            await group.start(self.pods.run)
-            await group.start(self.node.run)
-            task_status.started()

@@ -121,6 +121,7 @@ class PodEnding:
         for container in observed.containers:
             if container.sandbox_id not in homes:
                 await parts.runtime.remove_container(container.id)
+        await parts.storage.remove(worker.pod.metadata.uid)  # the cgroup, now that nothing is in it
         parts.pleg.forget(worker.pod.metadata.uid)
 
     async def _delete(self) -> None:

@@ -28,7 +28,7 @@ from kubelite.client.view import View
 from kubelite.kubelet import hosts_file, syscalls
 from kubelite.kubelet.atomic_writer import BadPath, write_atomically
 from kubelite.kubelet.cgroupfs import Cgroups
-from kubelite.kubelet.cgroups import pod_cgroup, pod_limits
+from kubelite.kubelet.cgroups import pod_cgroup, pod_limits, qos_groups
 from kubelite.kubelet.env import Addresses, ConfigFailed
 from kubelite.kubelet.mounts import Place, SubPath, file_mounts, volume_mounts
 from kubelite.kubelet.observed import Spec
@@ -77,7 +77,6 @@ class PodStorage:
         self._clock = clock
         self._issue_token = issue_token
         self._cgroups = Cgroups()
-        self._groups: dict[str, str] = {}
         self._tokens: dict[tuple[str, str, str], tuple[Token, float]] = {}  # (uid, volume, path): token, refresh time
         self._places: dict[str, dict[str, Place]] = {}
         self._shared = False
@@ -89,14 +88,15 @@ class PodStorage:
         return pod_cgroup(pod, self._settings.cgroup_root) if self._settings.cgroup_root else ""
 
     def present(self) -> set[str]:
-        return {entry.name for entry in os.scandir(self._pods)}
+        root = self._settings.cgroup_root
+        grouped = self._cgroups.pods(qos_groups(root)) if root else set()
+        return {entry.name for entry in os.scandir(self._pods)} | grouped
 
     async def prepare(self, pod: Pod, addresses: Addresses) -> float | None:
         uid = pod.metadata.uid
         home = self._home(uid)
-        if uid not in self._groups and (group := self.cgroup_parent(pod)):
+        if uid not in self._places and (group := self.cgroup_parent(pod)):
             self._cgroups.make(group, pod_limits(pod))
-            self._groups[uid] = group
         (home / "volumes").mkdir(parents=True, exist_ok=True)
         self._write_resolv_conf(pod, home)
         places: dict[str, Place] = {}
@@ -245,8 +245,8 @@ class PodStorage:
         self._places.pop(pod_uid, None)
         if home.exists():
             await anyio.to_thread.run_sync(_remove_tree, home)
-        if (group := self._groups.pop(pod_uid, "")) and group:
-            self._cgroups.remove(group)
+        if root := self._settings.cgroup_root:
+            self._cgroups.remove(f"{group}/pod{pod_uid}" for group in qos_groups(root))
 
 
 def _write(path: Path, text: str) -> None:

@@ -246,25 +246,28 @@ class _Loading:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._compact_revision = 0
+        self._window = Window()
         self._live: dict[str, Record] = {}
-        self._events: list[Event] = []
+        self._group: list[Event] = []  # the events of the newest revision so far
+        self._fault: Corrupt | None = None
         self.leased: list[Record] = []
 
     def add(self, word: str, value: Any) -> None:
         if word == "compact":
-            self._compact_revision = value
+            self._window = Window(value)
         else:
             self._add_rows(value)
 
     def _add_rows(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        live, events, compact_revision = self._live, self._events, self._compact_revision
+        live, compact_revision = self._live, self._window.base
         for revision, key, create_revision, version, lease, cause, value, _, _ in rows:
             record = None
             if value is not None:
                 record = Record(key, value, create_revision, revision, version, lease, cause)
             if revision > compact_revision:
-                events.append(Event(revision, key, record, live.get(key), cause))
+                if self._group and self._group[0].revision != revision:
+                    self._seal()
+                self._group.append(Event(revision, key, record, live.get(key), cause))
             if record is None:
                 live.pop(key, None)
                 continue
@@ -272,24 +275,24 @@ class _Loading:
             if lease:
                 self.leased.append(record)
 
+    def _seal(self) -> None:
+        group, expected = self._group, self._window.revision + 1
+        self._group = []
+        for event in group:
+            if self._fault is None and not follows(event):
+                detail = f"revision {event.revision} of {event.key!r} does not follow from its history"
+                self._fault = Corrupt(self._path, detail)
+        if self._fault is None and group[0].revision != expected:
+            self._fault = Corrupt(self._path, f"revision {expected} is missing")
+        self._window.append(group)
+
     def finish(self) -> tuple[Keys, Window]:
         """Raises: Corrupt when a revision is missing or does not follow from the one before."""
-        window = Window(self._compact_revision)
-        revision: list[Event] = []
-        for event in self._events:
-            if not follows(event):
-                raise Corrupt(
-                    self._path, f"revision {event.revision} of {event.key!r} does not follow from its history"
-                )
-            if revision and event.revision != revision[0].revision:
-                window.append(revision)
-                revision = []
-            if not revision and event.revision != window.revision + 1:
-                raise Corrupt(self._path, f"revision {window.revision + 1} is missing")
-            revision.append(event)
-        if revision:
-            window.append(revision)
-        return Keys(self._live.values()), window
+        if self._group:
+            self._seal()
+        if self._fault is not None:
+            raise self._fault
+        return Keys(self._live.values()), self._window
 
 
 def follows(event: Event) -> bool:

@@ -6,8 +6,8 @@ imports nothing of kubelite and as little as possible of anything. It holds no s
     python -I -S sqlite_writer.py SOCKET_FD PATH DIRECTORY_OF_AIOSQLITE
 
 Frames on the socket are an 8-byte length and a marshalled value: to here `(operation, argument)`, back `(error, value)`, in
-order. Before the first answer come `("compact", revision)`, the rows of the log, `("rows", [...])` each, and `("ready", {...})`;
-or an error.
+order. Before the first answer come `("compact", revision)`, the rows of the log, `("rows", [...])` each, and
+`("ready", {...})`; or an error.
 
 * A batch of rows is one INSERT in autocommit mode: one statement, one hop to aiosqlite's thread, one durable transaction.
 * A row's id is `revision << SUB_BITS | number within the revision`, so a revision of many keys needs no second index.

@@ -11,7 +11,7 @@ from kubelite.api.core_v1 import Pod
 from kubelite.controllers.deployment import DeploymentController
 from kubelite.controllers.pods import is_active, is_ready
 from kubelite.controllers.replicaset import ReplicaSetController
-from kubelite.controllers.rollout import bounds, replicas_of
+from kubelite.controllers.rollout import bounds, replicas_of, total
 from tests.controllers.cluster import Cluster
 from tests.controllers.objects import deployment, template
 
@@ -27,7 +27,7 @@ class RollingUpdate(RuleBasedStateMachine):
         self.cluster.put(deployment(replicas=replicas, surge=surge, unavailable=unavailable))
         self.cluster.converge()
         self.floor = self._floor()
-        self.images = 1
+        self.ceiling = self._ceiling()
 
     def _deployment(self) -> Deployment:
         found = self.cluster.view.get(Deployment, "web", "default")
@@ -37,6 +37,13 @@ class RollingUpdate(RuleBasedStateMachine):
     def _floor(self) -> int:
         current = self._deployment()
         return replicas_of(current) - bounds(current)[1]
+
+    def _ceiling(self) -> int:
+        current = self._deployment()
+        return replicas_of(current) + bounds(current)[0]
+
+    def _total(self) -> int:
+        return total(self.cluster.view.list(ReplicaSet))
 
     def _available(self) -> int:
         return sum(is_active(pod) and is_ready(pod) for pod in self.cluster.view.list(Pod))
@@ -52,6 +59,7 @@ class RollingUpdate(RuleBasedStateMachine):
         current = self._deployment()
         self.cluster.put(replace(current, spec=replace(current.spec, replicas=replicas)))
         self.floor = min(self.floor, self._available(), self._floor())
+        self.ceiling = max(self._total(), self._ceiling())
 
     @rule(paused=st.booleans())
     def pause(self, paused: bool) -> None:
@@ -110,6 +118,8 @@ class RollingUpdate(RuleBasedStateMachine):
         if not hasattr(self, "cluster"):
             return
         assert self._available() >= self.floor, "fewer are available than maxUnavailable allows"
+        assert self._total() <= self.ceiling, "more are asked for than maxSurge allows"
+        self.ceiling = max(self._ceiling(), min(self.ceiling, self._total()))
 
 
 RollingUpdate.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

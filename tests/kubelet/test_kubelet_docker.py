@@ -297,3 +297,32 @@ async def test_security_settings_reach_the_process() -> None:
         assert waiting.message.startswith("container has runAsNonRoot and image will run as root")
         states = [each.state for each in await node.runtime.list_containers()]
         assert states == [State.RUNNING]
+
+
+async def test_a_kubelet_killed_in_any_phase_restarts_nothing_and_leaves_nothing() -> None:
+    async with docker_bench() as node:
+        names = [f"pod-{number}" for number in range(4)]
+
+        async def killed_after(*seconds: float) -> None:
+            for lived in seconds:
+                with anyio.move_on_after(lived):
+                    async with running(node.docker_kubelet()):
+                        await anyio.sleep_forever()
+
+        for name in names:
+            await node.create(pod(name, shell(), shell(name="other")))
+        await killed_after(0.03, 0.08, 0.15, 0.25)
+        async with running(node.docker_kubelet()):
+            for name in names:
+                seen = await node.until(name, is_ready)
+                assert restarts(seen) == [0, 0]
+        for name in names:
+            await node.delete(name, 1)
+        await killed_after(0.03, 0.08, 0.15, 0.25)
+        async with running(node.docker_kubelet()):
+            for name in names:
+                await node.until_gone(name)
+            assert await node.runtime.list_pod_sandboxes() == []
+            assert os.listdir(node.root / "pods") == []
+        left = Path("/sys/fs/cgroup").glob(f"*/kubelite-{node.instance}/kubepods/**/pod*")
+        assert list(left) == []

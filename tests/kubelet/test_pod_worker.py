@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
@@ -112,7 +112,7 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_after_10_20_40
         await node.create(pod(annotations=annotations))
         starts = []
         for count in range(5):
-            seen = await node.until("web", lambda each, count=count: _runs_as(each, count), within_s=100)
+            seen = await node.until("web", partial(_runs_as, count), within_s=100)
             assert first(seen).restart_count == count
             starts.append(node.clock.monotonic())
         gaps = [round(after - before) for before, after in pairwise(starts)]
@@ -131,7 +131,7 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_after_10_20_40
         assert len(kept) == 1  # of the dead ones only the last
 
 
-def _runs_as(seen: Pod, count: int) -> bool:
+def _runs_as(count: int, seen: Pod) -> bool:
     statuses = seen.status.container_statuses
     return bool(statuses) and statuses[0].restart_count == count and statuses[0].state.running is not None
 
@@ -269,7 +269,7 @@ async def test_a_pod_is_ready_only_while_its_readiness_probe_and_gates_say_so() 
         async with running(node.kubelet(probes=Answers())):
             probe = Probe(exec=ExecAction(command=("true",)), period_seconds=5, failure_threshold=1)
             await node.create(pod("web", app(readiness_probe=probe, startup_probe=probe)))
-            await node.until("web", lambda each: _runs_as(each, 0) and first(each).started is True)
+            await node.until("web", lambda each: _runs_as(0, each) and first(each).started is True)
             await node.clock.sleep(30)
             assert not is_ready(await node.get())
             answers["readiness"] = True
