@@ -1,4 +1,4 @@
-"""A cluster that runs: the front of the composition root (`assembly` is what it puts together).
+"""A cluster that runs: the front of the composition root (`api_assembly` and `components` are what it puts together).
 
 Order of start (stop is the reverse): the data directory; the store; the API and what a cluster has from the beginning; what
 lives off the API. What the host lacks, or a data directory that is in use, is a `HostProblem` of one line, raised before
@@ -23,15 +23,15 @@ from kubelite.actor.clock import Clock, SystemClock
 from kubelite.actor.supervisor import Supervisor
 from kubelite.config import Config, check
 from kubelite.data_dir import DataDir, HostProblem
-from kubelite.store.memory import MemoryStore
 from kubelite.store.store import Store, StoreError
 
 if TYPE_CHECKING:
     from kubelite.api.meta import Object
     from kubelite.api.scheme import Resource
-    from kubelite.assembly import Assembly
+    from kubelite.api_assembly import Api
     from kubelite.client.interface import Client
     from kubelite.client.view import View
+    from kubelite.components import Components
 
 O = TypeVar("O", bound="Object")  # noqa: E741
 
@@ -60,17 +60,18 @@ class Cluster:
         self._embedded = config is None
         self._serve = serve
         self._stack = AsyncExitStack()
-        self._assembly: Assembly
+        self._api: Api
+        self._components: Components
 
     @property
     def client(self) -> Client:
         """Typed access to the API with all rights."""
-        return self._assembly.client
+        return self._api.client
 
     @property
     def view(self) -> View:
         """The shared, indexed, always current picture that the controllers decide on."""
-        return self._assembly.informers.view
+        return self._components.informers.view
 
     async def apply(self, manifest: str | Path, namespace: str = "default") -> list[Object]:
         """Applies a file, or the text of one, as `kubectl apply --server-side` does; returns the objects as stored.
@@ -80,7 +81,7 @@ class Cluster:
         from kubelite.api.manifest import parse_manifest, read_manifest, resource_of
 
         text = manifest if isinstance(manifest, str) and "\n" in manifest else Path(manifest).read_text()  # noqa: ASYNC240  small, and a thread would outlive the cluster
-        scheme = self._assembly.registry.scheme
+        scheme = self._api.registry.scheme
         parse_manifest(text, scheme)  # all of it is readable before any of it is applied
         return [await self._apply(resource_of(plain, scheme), plain, namespace) for plain in read_manifest(text)]
 
@@ -101,13 +102,13 @@ class Cluster:
         timeout_s: float = WAIT_TIMEOUT_S,
     ) -> O:
         """The object, once it exists and `until` holds of it. Raises: TimeoutError that says what was waited for."""
-        where = namespace if self._assembly.registry.scheme.of(type_).namespaced else ""
+        where = namespace if self._api.registry.scheme.of(type_).namespaced else ""
         with anyio.move_on_after(timeout_s):
             while True:
                 found = self.view.get(type_, name, where)
                 if found is not None and until(found):
                     return found
-                await self._assembly.informers[type_].changed()
+                await self._components.informers[type_].changed()
         state = "is not there" if self.view.get(type_, name, where) is None else "is not as wanted"
         raise TimeoutError(f"{type_.kind} {where + '/' if where else ''}{name} {state} after {timeout_s:g} s")
 
@@ -139,25 +140,29 @@ class Cluster:
         data = self._data_dir(stack)
         store = _store(config, data, self.clock)
         # Only now: loading the rooms takes a while, in which the store's process starts.
-        from kubelite.assembly import Assembly
+        from kubelite.api_assembly import Api
 
         try:
             opened = await stack.enter_async_context(store)
         except StoreError as error:
             raise HostProblem(str(error)) from error
-        self._assembly = Assembly(config, opened, self.clock, data)
+        self._api = Api(config, opened, self.clock, data)
         try:
-            await _supervise(stack, self._assembly.api(serve=self._serve))
+            await _supervise(stack, self._api.supervisor(serve=self._serve))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
             taken = f"{config.bind_address}:{config.secure_port} is taken by another process"
             raise HostProblem(f"{taken}: choose another port with --secure-port") from error
-        await _supervise(stack, self._assembly.components())
+        from kubelite.components import Components
+
+        self._components = Components(config, self._api.client, self.clock, data)
+        self._api.streams.update(self._components.streams)
+        await _supervise(stack, self._components.supervisor)
         if self._serve:
             assert data is not None
             self.kubeconfig = data.path / "admin.kubeconfig" if self._embedded else config.kubeconfig_path
-            self.server = self._assembly.write_kubeconfig(self.kubeconfig)
+            self.server = self._api.write_kubeconfig(self.kubeconfig)
 
     def _data_dir(self, stack: AsyncExitStack) -> DataDir | None:
         """The directory of this run; a temporary one for an embedded cluster that needs files."""
@@ -184,6 +189,8 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _store(config: Config, data: DataDir | None, clock: Clock) -> AbstractAsyncContextManager[Store]:
     if config.store == "memory":
+        from kubelite.store.memory import MemoryStore
+
         return MemoryStore(clock)
     from kubelite.store.sqlite import SqliteStore
 

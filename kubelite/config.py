@@ -21,6 +21,10 @@ class ConfigError(Exception):
     """A setting is wrong; the message is one line for a person."""
 
 
+#: What a cluster is made of. Source: https://kubernetes.io/docs/concepts/overview/components/
+COMPONENTS = ("apiserver", "controllers", "scheduler", "kubelet", "proxy", "dns")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """The settings of one cluster."""
 
@@ -37,6 +41,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
     runtime: Annotated[Literal["docker", "simulated"], Meta(description="what runs pods: docker or simulated")] = (
         "docker"
     )
+    components: Annotated[
+        str, Meta(description="what runs, separated by commas; one controller is controllers/NAME-controller")
+    ] = ",".join(COMPONENTS)
     nodes: Annotated[int, Meta(ge=0, description="number of nodes, with the simulated runtime")] = 1
     store: Annotated[str, Meta(description="sqlite (on disk), memory, or etcd://HOST:PORT[,HOST:PORT...]")] = "sqlite"
     pod_cidr: Annotated[str, Meta(description="IPv4 network of the pods")] = "10.244.0.0/16"
@@ -58,6 +65,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
     @property
     def kubeconfig_path(self) -> Path:
         return Path(self.kubeconfig or Path(self.data_dir) / "admin.kubeconfig")
+
+    @property
+    def named_controllers(self) -> frozenset[str]:
+        """The controllers that are named singly."""
+        names = (name.partition("/") for name in self.components.split(","))
+        return frozenset(controller for component, _, controller in names if component == "controllers" and controller)
+
+    def runs(self, component: str, controller: str = "") -> bool:
+        """Whether a component, or one of the controllers, is wanted.
+
+        >>> config = Config(components="apiserver,controllers/job-controller")
+        >>> config.runs("kubelet"), config.runs("controllers", "job-controller")
+        (False, True)
+        """
+        return component in self.components.split(",") or controller in self.named_controllers
 
 
 def _flag(field: msgspec.structs.FieldInfo) -> str:
@@ -123,6 +145,11 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def check(config: Config) -> Config:
     """`config` itself, if its settings fit together. Raises: ConfigError."""
+    named = set(config.components.split(","))
+    if unknown := sorted(name for name in named.difference(COMPONENTS) if not name.startswith("controllers/")):
+        raise ConfigError(f"bad setting: components: {unknown[0]!r} is none of {', '.join(COMPONENTS)}")
+    if "apiserver" not in named:
+        raise ConfigError("bad setting: components: apiserver is missing, which all others live off")
     networks = {}
     for name, text, shortest in (("podCidr", config.pod_cidr, 24), ("serviceCidr", config.service_cidr, 28)):
         try:

@@ -1,0 +1,145 @@
+"""The API put together: registry, the objects that a cluster has from the beginning, and the socket. Part of the composition root.
+
+`cluster` imports it only after it has started what takes time by itself (the store's writer), and `components`, which live off
+the API, only after this.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskStatus
+
+from kubelite.actor.clock import Clock
+from kubelite.actor.supervisor import Stage, Supervisor
+from kubelite.apiserver.admission import Admission, standard_plugins
+from kubelite.apiserver.allocator import ServiceAllocator
+from kubelite.apiserver.bootstrap import bootstrap, bootstrap_dns
+from kubelite.apiserver.local import LocalClient
+from kubelite.apiserver.registry import ObjectRegistry
+from kubelite.client.streams import PodStreams
+from kubelite.client.view import Controller
+from kubelite.config import Config, ConfigError
+from kubelite.data_dir import DataDir
+from kubelite.store.store import Store
+
+if TYPE_CHECKING:
+    from kubelite.apiserver.http import ApiServer
+
+#: The port of the API server in the objects of a cluster that serves none.
+API_PORT = 6443
+
+
+class Api:
+    """The API of one cluster over `store`."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock, data: DataDir | None) -> None:
+        self._config = config
+        self._clock = clock
+        self._data = data
+        self.streams: dict[str, PodStreams] = {}  #: of the pods of each node, by its name
+        self._api_server: ApiServer | None = None
+        self.registry = ObjectRegistry(
+            store,
+            clock,
+            admission=Admission(standard_plugins()),
+            allocator=ServiceAllocator(clock, cidr=config.service_cidr),
+        )
+        self.client = LocalClient(self.registry)
+
+    def supervisor(self, *, serve: bool) -> Supervisor:
+        """The API's actors; with `serve` on a socket, whose port is `port` once it has started."""
+        beginning = _Beginning(self.registry, self._config, port=lambda: self.port)
+        stages = [*self._server(), Stage((beginning,))] if serve else [Stage((beginning,))]
+        return Supervisor("api", stages, self._clock)
+
+    def _server(self) -> list[Stage]:
+        from kubelite.apiserver.authn import Authenticator
+        from kubelite.apiserver.authz import RbacAuthorizer
+        from kubelite.apiserver.certs import Pki
+        from kubelite.apiserver.http import ApiServer
+
+        assert self._data is not None
+        config = self._config
+        pki = Pki(self._data.pki)
+        pki.ensure(_own_names(config), self._clock.now())
+        authorizer = RbacAuthorizer(self.registry)
+        self._api_server = server = ApiServer(
+            self.registry,
+            Authenticator(),
+            authorizer,
+            self.streams.get,
+            self._clock,
+            ssl_context=pki.server_context(),
+            bind_address=config.bind_address,
+            port=config.secure_port,
+        )
+        return [Stage((server,)), Stage((authorizer,))]
+
+    @property
+    def port(self) -> int:
+        """The port of the API server, once it has started."""
+        return self._api_server.port if self._api_server else API_PORT
+
+    def write_kubeconfig(self, path: Path) -> str:
+        """Writes the administrator's kubeconfig; returns the URL of the API. Raises: OSError."""
+        from kubelite.apiserver.kubeconfig import write_kubeconfig
+
+        assert self._data is not None
+        bound = self._config.bind_address
+        host = "127.0.0.1" if ipaddress.ip_address(bound).is_unspecified else bound
+        url = f"https://{host}:{self.port}"
+        write_kubeconfig(path, url, self._data.pki)
+        return url
+
+
+def _running(config: Config, controllers: Sequence[Controller]) -> list[Controller]:
+    """Those that the configuration wants. Raises: ConfigError for a name that no controller has."""
+    if unknown := config.named_controllers.difference(each.name for each in controllers):
+        raise ConfigError(f"bad setting: components: there is no controllers/{min(unknown)}")
+    return [
+        each
+        for each in controllers
+        if config.runs("scheduler" if isinstance(each, Scheduler) else "controllers", each.name)
+    ]
+
+
+class _Beginning:
+    """Makes the objects that a cluster has from the beginning; they follow the API's port of this run."""
+
+    name = "beginning"
+
+    def __init__(self, registry: ObjectRegistry, config: Config, *, port: Callable[[], int]) -> None:
+        self._registry = registry
+        self._config = config
+        self._port = port
+
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        config = self._config
+        first_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
+        await bootstrap(self._registry, service_ip=first_ip, address=_api_address(config), port=self._port())
+        if config.runtime == "docker" and config.runs("dns"):
+            from kubelite.docker_node import DNS_PORT, dns_address, gateway
+
+            await bootstrap_dns(self._registry, service_ip=dns_address(config), address=gateway(config), port=DNS_PORT)
+        task_status.started()
+        await anyio.sleep_forever()
+
+
+def _api_address(config: Config) -> str:
+    """Where pods reach the API server: what it is bound to, or the node's gateway address."""
+    bound = ipaddress.ip_address(config.bind_address)
+    if bound.is_unspecified or bound.is_loopback:
+        return str(ipaddress.ip_network(config.pod_cidr).network_address + 1)
+    return config.bind_address
+
+
+def _own_names(config: Config) -> tuple[str, ...]:
+    """The names and addresses, besides the usual ones, under which the API server is reached."""
+    service_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
+    return (socket.gethostname().lower(), config.bind_address, service_ip, _api_address(config))

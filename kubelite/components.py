@@ -1,0 +1,53 @@
+"""Everything that lives off the API, put together: informers; DNS, Services, controllers and the scheduler; nodes.
+
+Part of the composition root; imported after the API serves.
+"""
+
+from __future__ import annotations
+
+from kubelite.actor.clock import Clock
+from kubelite.actor.supervisor import Stage, Supervisor
+from kubelite.api.core_v1 import Namespace, Service
+from kubelite.api.discovery_v1 import EndpointSlice
+from kubelite.api.meta import Object
+from kubelite.client.feeds import NODE_INDEX
+from kubelite.client.host import Host
+from kubelite.client.informer import Informers
+from kubelite.client.interface import Client
+from kubelite.client.recorder import Recorder
+from kubelite.client.streams import PodStreams
+from kubelite.config import Config
+from kubelite.controllers import INDEXES as CONTROLLER_INDEXES, standard
+from kubelite.data_dir import DataDir
+from kubelite.nodes import NODE_KINDS, NodeParts, simulated_nodes
+from kubelite.scheduler import INDEXES as SCHEDULER_INDEXES, Scheduler
+
+#: What Services and DNS read of the cluster.
+SERVICE_KINDS: tuple[type[Object], ...] = (Namespace, Service, EndpointSlice)
+
+
+class Components:
+    """The components of one cluster. `streams` are those of the pods of each node, by its name."""
+
+    def __init__(self, config: Config, client: Client, clock: Clock, data: DataDir | None) -> None:
+        recorder = Recorder(client, clock)
+        controllers = (*standard(), Scheduler())
+        watched = (kind for each in controllers for kind in (*(watch.type for watch in each.watches), *each.reads))
+        indexes = {**NODE_INDEX, **CONTROLLER_INDEXES, **SCHEDULER_INDEXES}
+        self.informers = Informers(client, (*NODE_KINDS, *SERVICE_KINDS, *watched), clock, indexes=indexes)
+        parts = NodeParts(client=client, informers=self.informers, recorder=recorder, clock=clock)
+        if config.runtime == "docker":
+            from kubelite.docker_node import docker_node
+
+            assert data is not None
+            nodes = docker_node(config, parts, data)
+        else:
+            nodes = simulated_nodes(config, parts)
+        self.streams: dict[str, PodStreams] = {name: kubelet.streams for name, kubelet in nodes.kubelets.items()}
+        hosts = [Host(each, client, self.informers, recorder, clock) for each in controllers]
+        stages = [
+            Stage((self.informers, recorder, *nodes.network)),
+            Stage((*hosts, *nodes.services)),
+            Stage(tuple(nodes.kubelets.values())),
+        ]
+        self.supervisor = Supervisor("components", stages, clock)
