@@ -1,14 +1,14 @@
-"""The API put together: registry, the objects that a cluster has from the beginning, and the socket. Part of the composition root.
+"""The API put together: registry, the objects that a cluster has from the beginning, the socket.
 
-`cluster` imports it only after it has started what takes time by itself (the store's writer), and `components`, which live off
-the API, only after this.
+Part of the composition root. `cluster` imports it only after it has started what takes time by itself (the store's writer), and
+`components`, which live off the API, only after this.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,7 @@ from kubelite.apiserver.bootstrap import bootstrap, bootstrap_dns
 from kubelite.apiserver.local import LocalClient
 from kubelite.apiserver.registry import ObjectRegistry
 from kubelite.client.streams import PodStreams
-from kubelite.client.view import Controller
-from kubelite.config import Config, ConfigError
+from kubelite.config import DNS_PORT, Config
 from kubelite.data_dir import DataDir
 from kubelite.store.store import Store
 
@@ -98,17 +97,6 @@ class Api:
         return url
 
 
-def _running(config: Config, controllers: Sequence[Controller]) -> list[Controller]:
-    """Those that the configuration wants. Raises: ConfigError for a name that no controller has."""
-    if unknown := config.named_controllers.difference(each.name for each in controllers):
-        raise ConfigError(f"bad setting: components: there is no controllers/{min(unknown)}")
-    return [
-        each
-        for each in controllers
-        if config.runs("scheduler" if isinstance(each, Scheduler) else "controllers", each.name)
-    ]
-
-
 class _Beginning:
     """Makes the objects that a cluster has from the beginning; they follow the API's port of this run."""
 
@@ -121,12 +109,9 @@ class _Beginning:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         config = self._config
-        first_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
-        await bootstrap(self._registry, service_ip=first_ip, address=_api_address(config), port=self._port())
+        await bootstrap(self._registry, service_ip=config.api_ip, address=_api_address(config), port=self._port())
         if config.runtime == "docker" and config.runs("dns"):
-            from kubelite.docker_node import DNS_PORT, dns_address, gateway
-
-            await bootstrap_dns(self._registry, service_ip=dns_address(config), address=gateway(config), port=DNS_PORT)
+            await bootstrap_dns(self._registry, service_ip=config.dns_ip, address=config.gateway_ip, port=DNS_PORT)
         task_status.started()
         await anyio.sleep_forever()
 
@@ -134,12 +119,9 @@ class _Beginning:
 def _api_address(config: Config) -> str:
     """Where pods reach the API server: what it is bound to, or the node's gateway address."""
     bound = ipaddress.ip_address(config.bind_address)
-    if bound.is_unspecified or bound.is_loopback:
-        return str(ipaddress.ip_network(config.pod_cidr).network_address + 1)
-    return config.bind_address
+    return config.gateway_ip if bound.is_unspecified or bound.is_loopback else config.bind_address
 
 
 def _own_names(config: Config) -> tuple[str, ...]:
     """The names and addresses, besides the usual ones, under which the API server is reached."""
-    service_ip = str(ipaddress.ip_network(config.service_cidr).network_address + 1)
-    return (socket.gethostname().lower(), config.bind_address, service_ip, _api_address(config))
+    return (socket.gethostname().lower(), config.bind_address, config.api_ip, _api_address(config))

@@ -5,6 +5,8 @@ Part of the composition root; imported after the API serves.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kubelite.actor.clock import Clock
 from kubelite.actor.supervisor import Stage, Supervisor
 from kubelite.api.core_v1 import Namespace, Service
@@ -16,10 +18,11 @@ from kubelite.client.informer import Informers
 from kubelite.client.interface import Client
 from kubelite.client.recorder import Recorder
 from kubelite.client.streams import PodStreams
-from kubelite.config import Config
+from kubelite.client.view import Controller
+from kubelite.config import Config, ConfigError
 from kubelite.controllers import INDEXES as CONTROLLER_INDEXES, standard
 from kubelite.data_dir import DataDir
-from kubelite.nodes import NODE_KINDS, NodeParts, simulated_nodes
+from kubelite.nodes import NODE_KINDS, NodeParts, Nodes, simulated_nodes
 from kubelite.scheduler import INDEXES as SCHEDULER_INDEXES, Scheduler
 
 #: What Services and DNS read of the cluster.
@@ -31,12 +34,14 @@ class Components:
 
     def __init__(self, config: Config, client: Client, clock: Clock, data: DataDir | None) -> None:
         recorder = Recorder(client, clock)
-        controllers = (*standard(), Scheduler())
+        controllers = _running(config, (*standard(), Scheduler()))
         watched = (kind for each in controllers for kind in (*(watch.type for watch in each.watches), *each.reads))
         indexes = {**NODE_INDEX, **CONTROLLER_INDEXES, **SCHEDULER_INDEXES}
         self.informers = Informers(client, (*NODE_KINDS, *SERVICE_KINDS, *watched), clock, indexes=indexes)
         parts = NodeParts(client=client, informers=self.informers, recorder=recorder, clock=clock)
-        if config.runtime == "docker":
+        if not config.runs("kubelet") and not config.runs("proxy") and not config.runs("dns"):
+            nodes = Nodes(kubelets={})
+        elif config.runtime == "docker":
             from kubelite.docker_node import docker_node
 
             assert data is not None
@@ -51,3 +56,14 @@ class Components:
             Stage(tuple(nodes.kubelets.values())),
         ]
         self.supervisor = Supervisor("components", stages, clock)
+
+
+def _running(config: Config, controllers: Sequence[Controller]) -> list[Controller]:
+    """Those that the configuration wants. Raises: ConfigError for a name that no controller has."""
+    if unknown := config.named_controllers.difference(each.name for each in controllers):
+        raise ConfigError(f"bad setting: components: there is no controllers/{min(unknown)}")
+    return [
+        each
+        for each in controllers
+        if config.runs("scheduler" if isinstance(each, Scheduler) else "controllers", each.name)
+    ]

@@ -16,6 +16,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+#: Where the cluster's DNS server listens on the gateway address.
+DNS_PORT = 53
+
 
 class ConfigError(Exception):
     """A setting is wrong; the message is one line for a person."""
@@ -63,6 +66,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
     ] = "warning"
 
     @property
+    def api_ip(self) -> str:
+        """The ClusterIP of the `kubernetes` Service: the first address."""
+        return str(ipaddress.IPv4Network(self.service_cidr).network_address + 1)
+
+    @property
+    def dns_ip(self) -> str:
+        """The ClusterIP of the DNS server: the tenth address, as kubeadm has it."""
+        return str(ipaddress.IPv4Network(self.service_cidr).network_address + 10)
+
+    @property
+    def gateway_ip(self) -> str:
+        """The node's address in the pod network: its first."""
+        return str(ipaddress.IPv4Network(self.pod_cidr).network_address + 1)
+
+    @property
     def kubeconfig_path(self) -> Path:
         return Path(self.kubeconfig or Path(self.data_dir) / "admin.kubeconfig")
 
@@ -71,6 +89,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_u
         """The controllers that are named singly."""
         names = (name.partition("/") for name in self.components.split(","))
         return frozenset(controller for component, _, controller in names if component == "controllers" and controller)
+
+    @property
+    def uses_host(self) -> bool:
+        """Whether this host is the node: its engine, network and kernel are used."""
+        return self.runtime == "docker" and any(self.runs(component) for component in ("kubelet", "proxy", "dns"))
 
     def runs(self, component: str, controller: str = "") -> bool:
         """Whether a component, or one of the controllers, is wanted.
@@ -150,6 +173,8 @@ def check(config: Config) -> Config:
         raise ConfigError(f"bad setting: components: {unknown[0]!r} is none of {', '.join(COMPONENTS)}")
     if "apiserver" not in named:
         raise ConfigError("bad setting: components: apiserver is missing, which all others live off")
+    if "dns" in named and "proxy" not in named:
+        raise ConfigError("bad setting: components: dns needs proxy, which follows the Services for both")
     networks = {}
     for name, text, shortest in (("podCidr", config.pod_cidr, 24), ("serviceCidr", config.service_cidr, 28)):
         try:

@@ -14,7 +14,7 @@ from anyio.abc import TaskStatus
 
 from kubelite.api import core_v1 as core
 from kubelite.client.feeds import PodsByNode
-from kubelite.config import Config
+from kubelite.config import DNS_PORT, Config
 from kubelite.data_dir import DataDir, HostProblem
 from kubelite.kubelet.addresses import AddressPool
 from kubelite.kubelet.cleanup import cleanup
@@ -34,8 +34,6 @@ from kubelite.proxy.forward import Forwarder, host_resolvers
 from kubelite.proxy.nftables import NftablesError
 from kubelite.proxy.proxier import Proxier, ProxyConfig, remove_table
 from kubelite.proxy.table import TableConfig
-
-DNS_PORT = 53
 
 
 class _HostNetwork:
@@ -73,16 +71,6 @@ def table_config(config: Config, instance: str) -> TableConfig:
     )
 
 
-def dns_address(config: Config) -> str:
-    """The ClusterIP of the DNS server: the tenth address, as kubeadm has it."""
-    return str(ipaddress.IPv4Network(config.service_cidr).network_address + 10)
-
-
-def gateway(config: Config) -> str:
-    """The node's address in the pod network."""
-    return str(ipaddress.IPv4Network(config.pod_cidr).network_address + 1)
-
-
 def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
     """This host: pods are Docker containers, Services an nftables table, names answered on the gateway address."""
     instance = instance_id(data.path)
@@ -97,7 +85,7 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
     settings = StorageSettings(
         root=data.path,
         cgroup_root=cgroup_root(instance),
-        cluster_dns=dns_address(config),
+        cluster_dns=config.dns_ip,
         cluster_domain=config.cluster_domain,
     )
     kubelet = Kubelet(
@@ -114,7 +102,11 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
         storage=PodStorage(settings, parts.informers.view, parts.clock, _no_tokens),
         health=partial(read_health, data.path),
     )
-    return Nodes(network=(_HostNetwork(network),), services=(proxier, dns), kubelets={name: kubelet})
+    return Nodes(
+        network=(_HostNetwork(network),),
+        services=(*((proxier,) if config.runs("proxy") else ()), *((dns,) if config.runs("dns") else ())),
+        kubelets={name: kubelet} if config.runs("kubelet") else {},
+    )
 
 
 async def remove_node(data: DataDir, docker_socket: str) -> None:

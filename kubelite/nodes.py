@@ -80,7 +80,7 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
             storage=NoStorage(),
             health=Health,
         )
-    return Nodes(kubelets=kubelets)
+    return Nodes(kubelets=kubelets if config.runs("kubelet") else {})
 
 
 async def _stay(ip: str) -> None:
