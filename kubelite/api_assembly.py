@@ -110,7 +110,7 @@ class _Beginning:
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         config = self._config
         await bootstrap(self._registry, service_ip=config.api_ip, address=_api_address(config), port=self._port())
-        if config.runtime == "docker" and config.runs("dns"):
+        if config.uses_host and config.runs("dns"):
             await bootstrap_dns(self._registry, service_ip=config.dns_ip, address=config.gateway_ip, port=DNS_PORT)
         task_status.started()
         await anyio.sleep_forever()

@@ -135,7 +135,7 @@ class Cluster:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         config = self.config
-        if config.runtime == "docker":
+        if config.uses_host and config.runs("kubelet"):
             await _require_engine(config)
         data = self._data_dir(stack)
         store = _store(config, data, self.clock)
@@ -169,7 +169,7 @@ class Cluster:
         config = self.config
         if not self._embedded:
             return stack.enter_context(DataDir(Path(config.data_dir)))
-        if self._serve or config.store != "memory" or config.runtime == "docker":
+        if self._serve or config.store != "memory" or config.uses_host:
             return stack.enter_context(DataDir(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         return None
 

@@ -22,7 +22,7 @@ from kubelite.client.view import Controller
 from kubelite.config import Config, ConfigError
 from kubelite.controllers import INDEXES as CONTROLLER_INDEXES, standard
 from kubelite.data_dir import DataDir
-from kubelite.nodes import NODE_KINDS, NodeParts, Nodes, simulated_nodes
+from kubelite.nodes import NODE_KINDS, NodeParts, simulated_nodes
 from kubelite.scheduler import INDEXES as SCHEDULER_INDEXES, Scheduler
 
 #: What Services and DNS read of the cluster.
@@ -34,14 +34,14 @@ class Components:
 
     def __init__(self, config: Config, client: Client, clock: Clock, data: DataDir | None) -> None:
         recorder = Recorder(client, clock)
-        controllers = _running(config, (*standard(), Scheduler()))
+        controllers = (*standard(), Scheduler())
+        running = _running(config, controllers)
+        # everybody's kinds, so that the cluster's view is the same whatever runs
         watched = (kind for each in controllers for kind in (*(watch.type for watch in each.watches), *each.reads))
         indexes = {**NODE_INDEX, **CONTROLLER_INDEXES, **SCHEDULER_INDEXES}
         self.informers = Informers(client, (*NODE_KINDS, *SERVICE_KINDS, *watched), clock, indexes=indexes)
         parts = NodeParts(client=client, informers=self.informers, recorder=recorder, clock=clock)
-        if not config.runs("kubelet") and not config.runs("proxy") and not config.runs("dns"):
-            nodes = Nodes(kubelets={})
-        elif config.runtime == "docker":
+        if config.uses_host:
             from kubelite.docker_node import docker_node
 
             assert data is not None
@@ -49,7 +49,7 @@ class Components:
         else:
             nodes = simulated_nodes(config, parts)
         self.streams: dict[str, PodStreams] = {name: kubelet.streams for name, kubelet in nodes.kubelets.items()}
-        hosts = [Host(each, client, self.informers, recorder, clock) for each in controllers]
+        hosts = [Host(each, client, self.informers, recorder, clock) for each in running]
         stages = [
             Stage((self.informers, recorder, *nodes.network)),
             Stage((*hosts, *nodes.services)),

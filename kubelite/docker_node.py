@@ -27,7 +27,7 @@ from kubelite.kubelet.network import PodNetwork
 from kubelite.kubelet.pod_storage import PodStorage, StorageSettings, Token, TokenRequest
 from kubelite.kubelet.runtime import RuntimeFailed
 from kubelite.kubelet.storage import MountFailed
-from kubelite.nodes import NodeParts, Nodes, surroundings
+from kubelite.nodes import NodeParts, Nodes, stay, surroundings
 from kubelite.proxy.dns import Responder
 from kubelite.proxy.dns_server import DnsServer
 from kubelite.proxy.forward import Forwarder, host_resolvers
@@ -95,7 +95,7 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
             pod_cidr=config.pod_cidr,
             cluster_domain=config.cluster_domain,
         ),
-        surroundings(parts, pods, name, proxier.remove_endpoint),
+        surroundings(parts, pods, name, proxier.remove_endpoint if config.runs("proxy") else stay),
         runtime=runtime,
         addresses=AddressPool(config.pod_cidr),
         probes=RuntimeProbes(runtime),

@@ -60,6 +60,8 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
     network = ipaddress.IPv4Network(config.pod_cidr)
     subnets = [network] if config.nodes == 1 else network.subnets(new_prefix=max(24, network.prefixlen))
     pods = PodsByNode(parts.informers[core.Pod], parts.informers.view)
+    if not config.runs("kubelet"):
+        return Nodes(kubelets={})
     kubelets = {}
     for number, subnet in zip(range(1, config.nodes + 1), subnets, strict=False):
         name = config.node_name or f"node-{number}"
@@ -73,18 +75,18 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
         )
         kubelets[name] = Kubelet(
             NodeSettings(name=name, machine=machine, pod_cidr=str(subnet), cluster_domain=config.cluster_domain),
-            surroundings(parts, pods, name, _stay),
+            surroundings(parts, pods, name, stay),
             runtime=runtime,
             addresses=AddressPool(str(subnet)),
             probes=SimulatedProbes(runtime.probe),
             storage=NoStorage(),
             health=Health,
         )
-    return Nodes(kubelets=kubelets if config.runs("kubelet") else {})
+    return Nodes(kubelets=kubelets)
 
 
-async def _stay(ip: str) -> None:
-    """Simulated pods are in no kernel's maps."""
+async def stay(ip: str) -> None:
+    """Where no proxy runs, pods are in no kernel's maps."""
 
 
 def surroundings(parts: NodeParts, pods: PodsByNode, node: str, leave_service: LeaveService) -> Surroundings:

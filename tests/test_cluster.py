@@ -15,6 +15,7 @@ from kubelite.api.apps_v1 import Deployment
 from kubelite.api.core_v1 import ConfigMap, Namespace, Node, Pod, Service
 from kubelite.api.errors import Invalid, NotFound
 from kubelite.api.meta import ObjectMeta
+from kubelite.config import ConfigError
 
 HELLO = Path(__file__).parents[1] / "config" / "examples" / "hello.yaml"
 
@@ -63,7 +64,7 @@ async def test_errors_are_those_of_the_api() -> None:
     async with Cluster() as cluster:
         with pytest.raises(NotFound):
             await cluster.client.get(Pod, "nowhere", "default")
-        with pytest.raises(Invalid, match="spec.containers"):
+        with pytest.raises(Invalid, match=r"spec\.containers"):
             await cluster.client.create(Pod(metadata=ObjectMeta(name="empty", namespace="default")))
 
 
@@ -114,3 +115,24 @@ async def test_a_cluster_can_be_cancelled_while_it_starts() -> None:
     with anyio.move_on_after(0.001):
         async with Cluster() as cluster:
             await cluster.wait_for(Pod, "never")
+
+
+async def test_the_api_server_runs_alone() -> None:
+    async with Cluster(components="apiserver") as cluster:
+        assert (await cluster.client.list(Node)).items == ()
+        await cluster.apply(HELLO)
+        hello = await cluster.wait_for(Deployment, "hello")
+        assert hello.status.observed_generation == 0
+
+
+async def test_single_controllers_run_by_their_name() -> None:
+    async with Cluster(components="apiserver,controllers/deployment-controller") as cluster:
+        await cluster.apply(HELLO)
+        await cluster.wait_for(Deployment, "hello", lambda deployment: deployment.status.observed_generation == 1)
+        assert (await cluster.client.list(Pod, "default")).items == ()
+
+
+async def test_a_controller_that_does_not_exist_is_a_wrong_setting() -> None:
+    with pytest.raises(ConfigError, match="controllers/deploy"):
+        async with Cluster(components="apiserver,controllers/deploy"):
+            pass

@@ -40,6 +40,9 @@ def test_the_command_line_goes_before_the_environment_before_the_file(tmp_path: 
         (["--bind-address", "localhost"], "bindAddress"),
         (["--store", "redis"], "redis"),
         (["--nodes", "3"], "simulated"),
+        (["--components", "apiserver,etcd"], "'etcd'"),
+        (["--components", "scheduler"], "apiserver is missing"),
+        (["--components", "apiserver,dns"], "dns needs proxy"),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
     ],
 )

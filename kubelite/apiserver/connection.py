@@ -18,7 +18,7 @@ from kubelite.actor.log import get_logger
 from kubelite.api.errors import InternalError
 from kubelite.apiserver.answers import answer_error
 
-#: Reading from an upgraded connection pauses above this many waiting bytes.
+#: Reading from a connection that is, or may be, upgraded pauses above this many waiting bytes.
 _HIGH_WATER_BYTES = 256 * 1024
 
 _log = get_logger(__name__)
@@ -53,6 +53,7 @@ class Connection(RequestHandler):
         self._wire = wire = RawWire(cast(Any, transport), bytes(held))
         wire.slow(self._slow)
         cast(Any, transport).write(head)
+        cast(Any, transport).resume_reading()
         return wire
 
     def data_received(self, data: bytes) -> None:
@@ -60,6 +61,8 @@ class Connection(RequestHandler):
             self._wire.feed(data)
         elif self._held is not None:
             self._held += data
+            if len(self._held) > _HIGH_WATER_BYTES and self.transport is not None:
+                cast(Any, self.transport).pause_reading()
         elif data[:4] in (b"GET ", b"POST") and (end := data.find(b"\r\n\r\n") + 4) > 3 and _upgrades(data[:end]):
             self._held = bytearray(data[end:])
             super().data_received(data[:end])
@@ -72,6 +75,8 @@ class Connection(RequestHandler):
         finished = await super().finish_response(request, resp, start_time)
         if self._held is not None:  # the upgrade was refused
             held, self._held = bytes(self._held), None
+            if self.transport is not None:
+                cast(Any, self.transport).resume_reading()
             if held and self._parser is not None:
                 self.data_received(held)
         return finished

@@ -37,6 +37,8 @@ MAX_BODY_BYTES = 3 * 1024 * 1024
 GZIP_FROM_BYTES = 128 * 1024
 #: How long open requests may take to end when the server stops.
 _STOP_S = 0.3
+#: How long a client that lost its place may take to read that it did.
+_LAST_WORDS_S = 5.0
 
 _log = get_logger(__name__)
 
@@ -138,6 +140,10 @@ class ApiServer:
             connection.on_drained = feed.resume
             feed.attach(connection)
             await feed.run(watching.timeout_s)
+            with anyio.move_on_after(_LAST_WORDS_S) as late:
+                await response.write_eof()
+            if late.cancelled_caught and connection.transport is not None:
+                connection.transport.abort()
         finally:
             self._open.discard(feed)
             connection.on_drained = None

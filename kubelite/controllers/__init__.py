@@ -1,7 +1,10 @@
 """The built-in controllers: pure decisions `(view, key, now) -> Plan`, one file each, run by `client/host`.
 
 Read `replicaset` first, the smallest complete one; then `deployment` with `rollout` (numbers) and `deployment_status` (words).
-`pods`, `selection`, `services` and `template_hash` hold what several need. `standard` names every controller and what it needs.
+`pods`, `selection`, `services`, `history` and `template_hash` hold what several need. Then the other workloads (`job` with
+`job_pods`, `daemonset`, `statefulset` with `stateful_pods`, `cronjob` with `cron`), Services (`endpointslice`, `endpoints`),
+nodes (`node_lifecycle`, `taint_eviction`, `pod_gc`) and the end of things (`garbage_collector`, `namespace`).
+`standard` names every controller and what it needs; `INDEXES` is what a view must be able to look up for them.
 """
 
 from __future__ import annotations

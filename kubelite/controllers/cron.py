@@ -7,7 +7,6 @@ will do, as cron has always had it. Source: github.com/robfig/cron v3 (documenta
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -108,6 +107,8 @@ def zone_of(name: str | None) -> tzinfo:
     """Raises: ValueError when there is no such zone."""
     if not name:
         return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # only few CronJobs need it
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -39,7 +39,7 @@ def _pod_keys(view: View, old: Pod | None, new: Pod | None) -> Iterable[Key]:
 
 
 class DisruptionController:
-    name = "controllermanager"
+    name = "disruption-controller"
     watches = (Watch(PodDisruptionBudget, self_key), Watch(Pod, _pod_keys))
     reads: tuple[type[Object], ...] = (ReplicaSet, Deployment, StatefulSet, ReplicationController)
 

@@ -57,14 +57,13 @@ class EndpointSliceController:
     def decide(self, view: View, key: Key, now: float) -> Plan:
         namespace, name = split_key(key)
         service = view.get(Service, name, namespace)
+        if service is None or service.metadata.deletion_timestamp or not has_endpoints(service):
+            return Plan()
         mine = [
             slice_
             for slice_ in view.indexed(EndpointSlice, "service", key)
             if slice_.metadata.labels.get(MANAGED_BY) == MANAGER and not slice_.metadata.deletion_timestamp
         ]
-        if service is None or service.metadata.deletion_timestamp or not has_endpoints(service):
-            doomed = mine if service is not None and not has_endpoints(service) else ()
-            return Plan(writes=tuple(_delete(slice_) for slice_ in doomed))
         pods = selected_pods(view, service)
         families = service.spec.ip_families or ("IPv4",)
         writes: list[Write] = []

@@ -16,7 +16,7 @@ from kubelite.actor.clock import rfc3339
 from kubelite.api.apps_v1 import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from kubelite.api.core_v1 import Pod
 from kubelite.api.meta import Object, controller_of
-from kubelite.client.plan import Create, Plan, Report, Update, Write
+from kubelite.client.plan import Create, Delete, Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch, self_key, split_key
 from kubelite.controllers import pods as podlib
 from kubelite.controllers.selection import claim, holder_keys
@@ -62,11 +62,9 @@ class ReplicaSetController:
         """What to tell the user when a write of the last plan failed."""
         namespace, name = split_key(key)
         rs = view.get(ReplicaSet, name, namespace)
-        if rs is None or getattr(write, "type", None) not in (None, Pod):
+        if rs is None or not isinstance(write, Create | Delete):
             return Plan()
         creating = isinstance(write, Create)
-        if not creating and isinstance(write, Update):
-            return Plan()
         reason = "FailedCreate" if creating else "FailedDelete"
         verb = "creating" if creating else "deleting"
         report = Report(regarding=rs, type="Warning", reason=reason, message=f"Error {verb}: {message}")

@@ -28,7 +28,8 @@ def test_the_dictionary_is_that_of_the_specification() -> None:
 @given(FRAMES, st.integers(1, 40))
 def test_events_are_those_sent_however_the_bytes_are_cut(frames: list[tuple[str, object, bool]], size: int) -> None:
     sender, receiver = Spdy(), Spdy()
-    wire, expected = b"", []
+    wire = b""
+    expected: list[spdy.Event] = []
     for kind, value, fin in frames:
         if kind == "open" and isinstance(value, dict):
             wire += sender.encode_open(3, value, fin=fin)

@@ -29,7 +29,9 @@ TOKENS = {ADMIN: User(name="admin", groups=("system:masters",)), ALICE: User(nam
 class Served:
     """A running server and one HTTP session."""
 
-    def __init__(self, behind: Cluster, server: ApiServer, session: aiohttp.ClientSession, streams: FakeStreams) -> None:
+    def __init__(
+        self, behind: Cluster, server: ApiServer, session: aiohttp.ClientSession, streams: FakeStreams
+    ) -> None:
         self.cluster = behind
         self.server = server
         self.session = session

@@ -101,7 +101,9 @@ class FakeStreams:
     async def attach(
         self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool
     ) -> AsyncIterator[FakeProcess]:
-        async with self.exec(namespace, pod, container, ("cat",) if stdin else ("attached",), stdin=stdin, tty=tty) as p:
+        async with self.exec(
+            namespace, pod, container, ("cat",) if stdin else ("attached",), stdin=stdin, tty=tty
+        ) as p:
             yield p
 
     @asynccontextmanager

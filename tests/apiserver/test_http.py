@@ -52,7 +52,13 @@ async def test_objects_are_created_read_patched_and_deleted() -> None:
         ("POST", MAPS, {"data": b'{"kind":', "headers": JSON}, 400, "couldn't get version/kind; json parse error"),
         ("POST", MAPS, {"data": b"[1]", "headers": JSON}, 400, "cannot unmarshal array"),
         ("POST", MAPS, {"data": b"\xff\xfe", "headers": JSON}, 400, "json parse error"),
-        ("POST", MAPS, {"data": b"k8s\0\xff", "headers": {"Content-Type": "application/vnd.kubernetes.protobuf"}}, 400, ""),
+        (
+            "POST",
+            MAPS,
+            {"data": b"k8s\0\xff", "headers": {"Content-Type": "application/vnd.kubernetes.protobuf"}},
+            400,
+            "",
+        ),
         ("POST", MAPS, {"data": b"a=b", "headers": {"Content-Type": "x/form"}}, 415, "accepted media types include"),
         ("PATCH", f"{MAPS}/a", {"data": b"{}", "headers": {"Content-Type": "application/json"}}, 415, "415"),
         ("PATCH", f"{MAPS}/a?force=1", {"headers": {"Content-Type": "application/merge-patch+json"}}, 422, "force"),
@@ -132,9 +138,11 @@ async def test_long_answer_is_compressed_when_accepted() -> None:
         await s.cluster.client.create(config(k="v" * 200_000))
         for accept, encoding in (("gzip", "gzip"), ("identity", None)):
             headers = {**BEARER, "Accept-Encoding": accept}
-            async with aiohttp.ClientSession(auto_decompress=False) as raw:
-                async with raw.get(s.url(MAPS), headers=headers) as answer:
-                    body = await answer.read()
+            async with (
+                aiohttp.ClientSession(auto_decompress=False) as raw,
+                raw.get(s.url(MAPS), headers=headers) as answer,
+            ):
+                body = await answer.read()
             assert answer.headers.get("Content-Encoding") == encoding
             assert json.loads(gzip.decompress(body) if encoding else body)["kind"] == "ConfigMapList"
 
@@ -198,7 +206,9 @@ async def test_client_that_reads_late_hinders_nobody_and_loses_nothing() -> None
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             slow.connect(("127.0.0.1", s.server.port))
-            request = f"GET {MAPS}?watch=1&timeoutSeconds=3 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\n\r\n"
+            request = (
+                f"GET {MAPS}?watch=1&timeoutSeconds=3 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\n\r\n"
+            )
             slow.sendall(request.encode())
             async with s.session.get(s.url(f"{MAPS}?watch=1"), headers=BEARER) as healthy:
                 for number in range(100):
@@ -252,7 +262,10 @@ async def test_protobuf_body_of_a_typed_client_is_understood() -> None:
     meta = bytes([10, 2]) + b"v1" + bytes([18, 9]) + b"ConfigMap"
     body = b"k8s\0" + bytes([10, len(meta)]) + meta + bytes([18, len(message)]) + message
     async with served() as s:
-        headers = {"Content-Type": "application/vnd.kubernetes.protobuf", "Accept": "application/vnd.kubernetes.protobuf,*/*"}
+        headers = {
+            "Content-Type": "application/vnd.kubernetes.protobuf",
+            "Accept": "application/vnd.kubernetes.protobuf,*/*",
+        }
         status, made = await s.ask("POST", MAPS, data=body, headers=headers)
         assert (status, made["metadata"]["name"], made["data"]) == (201, "p", {"k": "v"})
 
@@ -303,6 +316,8 @@ async def test_binding_and_eviction_answer_with_a_status() -> None:
 async def test_warnings_of_a_write_are_headers() -> None:
     async with served() as s:
         body = msgspec.json.encode({"metadata": {"name": "w"}, "elf": 1})
-        async with s.session.post(s.url(f"{MAPS}?fieldValidation=Warn"), data=body, headers={**BEARER, **JSON}) as answer:
+        async with s.session.post(
+            s.url(f"{MAPS}?fieldValidation=Warn"), data=body, headers={**BEARER, **JSON}
+        ) as answer:
             assert answer.status == 201
             assert answer.headers["Warning"] == '299 - "unknown field \\"elf\\""'

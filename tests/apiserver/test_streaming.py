@@ -83,7 +83,9 @@ async def test_spdy_streams_even_when_the_first_bytes_come_with_the_request() ->
         client = spdy.Spdy()
         head = f"POST {POD}/exec?command=cat&stdin=1&stdout=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\n"
         head += "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n"
-        opens = [client.encode_open(at, {"streamType": kind}) for at, kind in ((1, "error"), (3, "stdin"), (5, "stdout"))]
+        opens = [
+            client.encode_open(at, {"streamType": kind}) for at, kind in ((1, "error"), (3, "stdin"), (5, "stdout"))
+        ]
         data = client.encode_data(3, b"early") + client.encode_data(3, b"", fin=True) + spdy.encode_ping(9)
         async with await anyio.connect_tcp("127.0.0.1", s.server.port) as stream:
             await stream.send(f"{head}Content-Length: 0\r\n\r\n".encode() + b"".join(opens) + data)
@@ -94,7 +96,10 @@ async def test_spdy_streams_even_when_the_first_bytes_come_with_the_request() ->
         assert answer.startswith(b"HTTP/1.1 101 ")
         assert b"X-Stream-Protocol-Version: v4.channel.k8s.io" in answer
         events = list(client.receive(frames))
-        got = {stream: b"".join(e.data for e in events if isinstance(e, spdy.Received) and e.stream == stream) for stream in (1, 5)}
+        got = {
+            stream: b"".join(e.data for e in events if isinstance(e, spdy.Received) and e.stream == stream)
+            for stream in (1, 5)
+        }
         assert got == {1: encode_exit(0), 5: b"early"}
         assert [event.stream for event in events if isinstance(event, spdy.Replied)] == [1, 3, 5]
 
@@ -138,9 +143,8 @@ async def test_log_options_reach_the_kubelet() -> None:
 
 
 async def test_followed_log_flows_until_the_client_leaves() -> None:
-    async with with_pod() as s:
-        async with s.session.get(s.url(f"{POD}/log?follow=1"), headers=BEARER) as answer:
-            assert await answer.content.readline() == b"app line 0\n"
+    async with with_pod() as s, s.session.get(s.url(f"{POD}/log?follow=1"), headers=BEARER) as answer:
+        assert await answer.content.readline() == b"app line 0\n"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,9 @@ async def test_one_of_several_containers_must_be_named() -> None:
     async with served() as s:
         await s.cluster.client.create(core.Pod(metadata=ObjectMeta(name="two", namespace="default"), spec=spec))
         _, body = await s.ask("GET", "/api/v1/namespaces/default/pods/two/log")
-        expected = "a container name must be specified for pod two, choose one of: [a b] or one of the init containers: [i]"
+        expected = (
+            "a container name must be specified for pod two, choose one of: [a b] or one of the init containers: [i]"
+        )
         assert body["message"] == expected
 
 

@@ -30,7 +30,7 @@ class Cluster:
         self.revision = 0
         self.events: list[tuple[str, str]] = []  #: (reason, message)
         self.plans: list[Plan] = []
-        self._controllers = controllers
+        self.controllers = controllers
         self._queue: deque[tuple[Controller, str]] = deque()
         self._due: dict[tuple[Controller, str], float] = {}
 
@@ -80,7 +80,7 @@ class Cluster:
             self.remove(obj)
 
     def _changed(self, old: Any, new: Any) -> None:
-        for controller in self._controllers:
+        for controller in self.controllers:
             for watch in controller.watches:
                 if watch.type is type(old if old is not None else new):
                     self._wake(controller, watch.keys(self.view, old, new))

@@ -159,7 +159,7 @@ def test_scaling_in_the_middle_of_a_rollout_is_proportional() -> None:
 
 def test_a_taken_name_counts_a_collision_and_takes_another() -> None:
     made = cluster()
-    first = made._controllers[0].decide(made.view, "default/web", made.now).writes[0]
+    first = made.controllers[0].decide(made.view, "default/web", made.now).writes[0]
     assert isinstance(first, Create)
     taken = ReplicaSetSpec(replicas=0, selector=LabelSelector(match_labels={"app": "other"}))
     made.put(ReplicaSet(metadata=ObjectMeta(name=first.obj.metadata.name, namespace="default"), spec=taken))

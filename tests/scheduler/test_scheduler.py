@@ -109,7 +109,7 @@ def test_capacity_counts_what_is_decided_but_not_yet_seen() -> None:
     made = cluster(node("node-1", cpu="1"), node("node-2", cpu="1"))
     for name in ("a", "b", "c"):
         made.put(pod(name, cpu="900m"))
-    scheduler = made._controllers[0]
+    scheduler = made.controllers[0]
     plans = [scheduler.decide(made.view, f"default/{name}", made.now) for name in ("a", "b", "c")]
     bound = [write.binding.target.name for plan in plans for write in plan.writes if isinstance(write, Bind)]
     assert sorted(bound) == ["node-1", "node-2"]
@@ -118,7 +118,7 @@ def test_capacity_counts_what_is_decided_but_not_yet_seen() -> None:
 def test_a_failed_binding_is_decided_again() -> None:
     made = cluster(node("node-1", cpu="1"))
     made.put(pod("a", cpu="900m"))
-    scheduler = made._controllers[0]
+    scheduler = made.controllers[0]
     for _ in range(3):
         (write,) = scheduler.decide(made.view, "default/a", made.now).writes
         assert isinstance(write, Bind)
@@ -259,7 +259,7 @@ def test_other_schedulers_pods_are_left_alone() -> None:
 def test_every_decision_is_kept_with_its_scores() -> None:
     made = cluster(node("a"), node("b"))
     place(made, pod("p"))
-    scheduler = made._controllers[0]
+    scheduler = made.controllers[0]
     assert isinstance(scheduler, Scheduler)
     decision = scheduler.decisions["default/p"]
     assert decision.candidates == ("a", "b")
