@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import parse_rfc3339, rfc3339
 from kubelite.api import core_v1 as core
 from kubelite.api.errors import Conflict, details, invalid
 from kubelite.api.meta import DeleteOptions, ObjectMeta
 from kubelite.api.scheme import Resource
+from kubelite.api.timestamp import parse_rfc3339, rfc3339
 from kubelite.api.validation_meta import validate_delete_options
 from kubelite.apiserver.strategy import strategy_of
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from kubelite.actor.clock import Clock, parse_rfc3339
+from kubelite.actor.clock import Clock
 from kubelite.api import channels, core_v1 as core
 from kubelite.api.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT
 from kubelite.api.errors import BadRequest, FieldError, Forbidden, ServiceUnavailable, invalid
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.apiserver.answers import TEXT, Answer, Call, Flowing, Headers, Outcome, Upgraded, Wire
 from kubelite.apiserver.forwarding import SpdyForwarding, TunnelWire, forward_channels
 from kubelite.apiserver.interface import Registry

@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import Clock, rfc3339
+from kubelite.actor.clock import Clock
 from kubelite.api import codec, errors
 from kubelite.api.defaults import apply_defaults
 from kubelite.api.managed_fields import update_managers
 from kubelite.api.meta import DeleteOptions, Object, Status, StatusDetails, TypedValue
 from kubelite.api.scheme import Resource, Scheme
+from kubelite.api.timestamp import rfc3339
 from kubelite.api.validation import validate, validate_update
 from kubelite.apiserver.admission import Admission, Attributes
 from kubelite.apiserver.allocator import ServiceAllocator

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import Clock, rfc3339
+from kubelite.actor.clock import Clock
 from kubelite.api import authentication_v1 as authentication, core_v1 as core, policy_v1 as policy
 from kubelite.api.errors import MethodNotAllowed, NotFound, Unknown, conflict
 from kubelite.api.meta import DeleteOptions, Object, Status, TypedValue
 from kubelite.api.scheme import Resource
+from kubelite.api.timestamp import rfc3339
 from kubelite.apiserver.interface import Context, Entry
 from kubelite.apiserver.request_body import check_address, typed_body
 

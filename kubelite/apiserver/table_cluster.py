@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kubelite.actor.clock import parse_rfc3339
 from kubelite.api import coordination_v1 as coordination, core_v1 as core, scheduling_v1 as scheduling
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.apiserver.table_columns import (
     NONE,
     UNKNOWN,

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from kubelite.actor.clock import parse_rfc3339
 from kubelite.api.meta import LabelSelector, Time
 from kubelite.api.scheme import Resource
+from kubelite.api.timestamp import parse_rfc3339
 
 NONE, UNSET, UNKNOWN = "<none>", "<unset>", "<unknown>"
 

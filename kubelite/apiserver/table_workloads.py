@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kubelite.actor.clock import parse_rfc3339
 from kubelite.api import apps_v1 as apps, autoscaling_v2 as autoscaling, batch_v1 as batch, policy_v1 as policy
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.apiserver.table_columns import (
     NONE,
     UNKNOWN,

@@ -26,7 +26,7 @@ from kubelite.client.informer import Handler, Informers
 from kubelite.client.interface import Client
 from kubelite.client.plan import Bind, Create, Delete, Patch, Plan, Update, Write
 from kubelite.client.recorder import Recorder
-from kubelite.client.view import Controller, Watch
+from kubelite.client.view import Controller, FailureTeller, Watch
 
 WORKERS = 4  #: keys decided at a time; the writes of one key are sequential
 CATCH_UP_S = 5.0  #: how long a key waits for its own writes to come back before it goes on regardless
@@ -134,15 +134,33 @@ class Host:
         written: list[tuple[type[Object], Seen]] = []
         try:
             for write in plan.writes:
-                written.append(await self._write(client, write))  # noqa: PERF401  what was written is kept on a failure
+                try:
+                    written.append(await self._write(client, write))
+                except Conflict:
+                    raise
+                except StatusError as error:
+                    await self._report_failure(client, key, write, error)
+                    raise
         finally:
             with anyio.move_on_after(CATCH_UP_S) as deadline:
                 for type_, seen in written:
                     await self._catch_up(type_, seen)
             if deadline.cancelled_caught:
                 log.warning("View did not catch up in time", controller=self._controller.name, key=key)
+        self._report(plan)
+
+    def _report(self, plan: Plan) -> None:
         for report in plan.reports:
             self._recorder.report(self._controller.name, report)
+
+    async def _report_failure(self, client: Client, key: Key, write: Write, error: StatusError) -> None:
+        """Lets a controller that has something to say about a failed write say it, in a condition or an Event."""
+        if isinstance(self._controller, FailureTeller):
+            plan = self._controller.failed(self._informers.view, key, self._clock.now(), write, error.message)
+            self._report(plan)
+            for told in plan.writes:
+                with suppress(StatusError):
+                    await self._write(client, told)
 
     async def _write(self, client: Client, write: Write) -> tuple[type[Object], Seen]:
         """Carries out one write; returns how to tell that the view has reached it."""

@@ -12,11 +12,12 @@ from collections import OrderedDict, deque
 import anyio
 from anyio.abc import TaskStatus
 
-from kubelite.actor.clock import Clock, rfc3339
+from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import Event, EventSource, ObjectReference
 from kubelite.api.errors import NotFound, StatusError
 from kubelite.api.meta import Object, ObjectMeta
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.interface import Writer
 from kubelite.client.plan import Report
 

@@ -7,12 +7,12 @@ return, not what the cluster holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from kubelite.api.meta import Object, controller_of
-from kubelite.client.plan import Plan
+from kubelite.client.plan import Plan, Write
 
 O = TypeVar("O", bound=Object)  # noqa: E741
 
@@ -85,6 +85,14 @@ class Controller(Protocol):
 
     def decide(self, view: View, key: Key, now: float) -> Plan:
         """What to do about `key` at `now` (unix seconds). The object may be gone."""
+
+
+@runtime_checkable
+class FailureTeller(Protocol):
+    """A controller that tells the user about a write of its plan that was refused (not for a Conflict)."""
+
+    def failed(self, view: View, key: Key, now: float, write: Write, message: str) -> Plan:
+        """Reports, and status updates; their own failure is not told again."""
 
 
 #: What a view is built with: (kind, name of the index) to its function.

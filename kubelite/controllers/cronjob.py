@@ -10,10 +10,10 @@ from datetime import datetime, tzinfo
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.batch_v1 import CronJob, Job
 from kubelite.api.core_v1 import ObjectReference
 from kubelite.api.meta import Object, ObjectMeta, controlled_by
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Create, Delete, Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch, owner_key, self_key, split_key
 from kubelite.controllers.cron import Schedule, missed, parse_schedule, zone_of

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.apps_v1 import Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet
+from kubelite.api.timestamp import rfc3339
 from kubelite.controllers.pods import seconds
 from kubelite.controllers.rollout import bounds, replicas_of, total
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.apps_v1 import Deployment, ReplicaSet, StatefulSet
 from kubelite.api.core_v1 import Pod, ReplicationController
 from kubelite.api.intstr import scaled_value
 from kubelite.api.meta import Condition, Object, controller_of
 from kubelite.api.policy_v1 import PodDisruptionBudget
 from kubelite.api.selectors import matches
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Plan, Update
 from kubelite.client.view import Key, View, Watch, key_of, self_key, split_key
 from kubelite.controllers.pods import is_active, is_ready, readiness_changed, seconds

@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.batch_v1 import Job, JobCondition, JobStatus, UncountedTerminatedPods
 from kubelite.api.core_v1 import Pod
 from kubelite.api.meta import Object
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Patch, Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch, self_key, split_key
 from kubelite.controllers import job_pods as facts, pods as podlib

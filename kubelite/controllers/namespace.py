@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import Namespace, NamespaceCondition, Pod
 from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Delete, Plan, Update, Write
 from kubelite.client.view import Key, View, Watch, self_key
 from kubelite.controllers.pods import is_terminal

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.coordination_v1 import Lease
 from kubelite.api.core_v1 import Node, NodeCondition, Pod, PodCondition, Taint
 from kubelite.api.meta import Object
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Patch, Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch
 from kubelite.controllers.pods import condition_of, seconds

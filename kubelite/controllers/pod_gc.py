@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import Node, Pod, PodCondition
 from kubelite.api.meta import Object
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Delete, Plan, Update, Write
 from kubelite.client.view import Key, View, Watch
 from kubelite.controllers.node_lifecycle import with_condition

@@ -12,9 +12,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import parse_rfc3339
 from kubelite.api.core_v1 import ContainerStatus, Pod, PodCondition, PodTemplateSpec
 from kubelite.api.meta import Object, ObjectMeta, controlled_by
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.client.plan import Create, Delete, Report
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"

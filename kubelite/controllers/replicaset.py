@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.apps_v1 import ReplicaSet, ReplicaSetCondition, ReplicaSetStatus
 from kubelite.api.core_v1 import Pod
 from kubelite.api.meta import Object, controller_of
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Create, Delete, Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch, self_key, split_key
 from kubelite.controllers import pods as podlib

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import Node, Pod, PodCondition, Taint
 from kubelite.api.meta import Object
 from kubelite.api.placement import tolerates
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Delete, Plan, Report, Update
 from kubelite.client.view import Key, View, Watch, key_of, split_key
 from kubelite.controllers.node_lifecycle import with_condition

@@ -10,7 +10,8 @@ import hashlib
 
 import msgspec
 
-from kubelite.actor.clock import SUFFIX_ALPHABET
+#: Source: k8s.io/apimachinery pkg/util/rand (alphanums)
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -19,4 +20,4 @@ def safe_hash(value: object, salt: int | None = None) -> str:
     """Up to ten letters and digits that no word appears in; `salt` tells colliding values apart."""
     digest = hashlib.blake2b(_ENCODER.encode(value), digest_size=4, salt=b"" if salt is None else b"%d" % salt)
     number = int.from_bytes(digest.digest(), "big")
-    return "".join(SUFFIX_ALPHABET[ord(digit) % len(SUFFIX_ALPHABET)] for digit in str(number))
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(number))

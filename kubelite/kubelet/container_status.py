@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import (
     Container as ContainerSpec,
     ContainerState,
@@ -22,6 +21,7 @@ from kubelite.api.core_v1 import (
     VolumeMount,
     VolumeMountStatus,
 )
+from kubelite.api.timestamp import rfc3339
 from kubelite.kubelet.observed import ObservedPod, Spec, is_sidecar, main_container_created, should_restart
 from kubelite.kubelet.pod_actions import Kind, Results
 from kubelite.kubelet.runtime import Container, State

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from kubelite.actor.clock import parse_rfc3339
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.kubelet.runtime import Container, Image, Sandbox, State
 
 INSTANCE = "kubelite.io/instance"

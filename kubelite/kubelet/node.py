@@ -12,12 +12,13 @@ import anyio
 from anyio.abc import TaskStatus
 from msgspec.structs import replace
 
-from kubelite.actor.clock import Clock, rfc3339_micro
+from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
 from kubelite.api.coordination_v1 import Lease, LeaseSpec
 from kubelite.api.core_v1 import Node, NodeSpec
 from kubelite.api.errors import AlreadyExists, Conflict, NotFound, StatusError
 from kubelite.api.meta import ObjectMeta, OwnerReference
+from kubelite.api.timestamp import rfc3339_micro
 from kubelite.client.interface import Client
 from kubelite.client.plan import Report
 from kubelite.kubelet.node_status import (

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import (
     ContainerImage,
     DaemonEndpoint,
@@ -22,6 +21,7 @@ from kubelite.api.core_v1 import (
 )
 from kubelite.api.meta import Quantity
 from kubelite.api.quantity import canonical
+from kubelite.api.timestamp import rfc3339
 from kubelite.kubelet.runtime import Image
 
 KUBELET_VERSION = "v1.33.4+kubelite"

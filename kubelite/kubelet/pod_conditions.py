@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import ContainerStatus, Pod, PodCondition
+from kubelite.api.timestamp import rfc3339
 from kubelite.kubelet.observed import ObservedPod, is_sidecar, sandbox_changed
 
 #: Written by the kubelet and nobody else.

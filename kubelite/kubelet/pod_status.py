@@ -10,7 +10,6 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
 from kubelite.api.core_v1 import (
     ContainerState,
     ContainerStateTerminated,
@@ -20,6 +19,7 @@ from kubelite.api.core_v1 import (
     PodIP,
     PodStatus,
 )
+from kubelite.api.timestamp import rfc3339
 from kubelite.kubelet.container_status import Facts, container_statuses
 from kubelite.kubelet.observed import is_sidecar, is_terminal
 from kubelite.kubelet.pod_conditions import compute_conditions

@@ -13,10 +13,10 @@ from anyio.abc import TaskGroup
 from msgspec.structs import replace
 
 from kubelite.actor.backoff import Backoff
-from kubelite.actor.clock import parse_rfc3339
 from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import ContainerStatus, Pod
 from kubelite.api.errors import StatusError
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.kubelet.container_config import sandbox_config
 from kubelite.kubelet.container_status import Facts
 from kubelite.kubelet.env import Addresses, ConfigFailed

@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import parse_rfc3339, rfc3339
 from kubelite.api.apps_v1 import ReplicaSet, StatefulSet
 from kubelite.api.core_v1 import (
     Binding,
@@ -29,6 +28,7 @@ from kubelite.api.core_v1 import (
 )
 from kubelite.api.meta import LabelSelector, Object, ObjectMeta, controller_of
 from kubelite.api.selectors import matches
+from kubelite.api.timestamp import parse_rfc3339, rfc3339
 from kubelite.client.plan import Bind, Plan, Report, Update
 from kubelite.client.view import Key, View, Watch, key_of, split_key
 from kubelite.scheduler.decision import Decision, compute_decision

@@ -11,7 +11,7 @@ from kubelite.api.meta import Object, ObjectMeta
 from kubelite.apiserver.local import LocalClient
 from kubelite.client.host import Host
 from kubelite.client.informer import Informers
-from kubelite.client.plan import Create, Delete, Plan, Report, Update
+from kubelite.client.plan import Create, Delete, Plan, Report, Update, Write
 from kubelite.client.recorder import Recorder
 from kubelite.client.view import Key, View, Watch, self_key, split_key
 from tests.api_server import local_client
@@ -45,7 +45,9 @@ class Doubler:
             report = Report(regarding=original, reason="Copied", message="Made {name}")
             return Plan(writes=(Create(config_map(f"{name}-copy"), report),))
         if original is None and copy is not None:
-            return Plan(writes=(Delete(type=ConfigMap, name=copy.metadata.name, namespace=namespace, uid=copy.metadata.uid),))
+            return Plan(
+                writes=(Delete(type=ConfigMap, name=copy.metadata.name, namespace=namespace, uid=copy.metadata.uid),)
+            )
         return Plan()
 
 
@@ -123,3 +125,21 @@ async def test_a_requeued_key_is_decided_again_though_nothing_changed() -> None:
     async with hosted(Doubler(again)) as (client, _):
         await client.create(config_map("a"))
         await woken.wait()
+
+
+async def test_a_controller_may_tell_of_a_write_that_was_refused() -> None:
+    class Teller(Doubler):
+        def failed(self, view: View, key: Key, now: float, write: Write, message: str) -> Plan:
+            about = view.get(ConfigMap, "a", "default")
+            assert about is not None
+            return Plan(reports=(Report(regarding=about, type="Warning", reason="Refused", message=message),))
+
+    def impossible(view: View, key: Key, times: int) -> Plan:
+        return Plan(writes=(Create(config_map("Not a name")),))
+
+    async with hosted(Teller(impossible)) as (client, informers):
+        await client.create(config_map("a"))
+        await until(informers, Event, lambda view: view.list(Event))
+        (event,) = informers.view.list(Event)[:1]
+        assert event.reason == "Refused"
+        assert "Not a name" in event.message

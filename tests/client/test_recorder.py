@@ -14,6 +14,7 @@ ABOUT = ConfigMap(metadata=ObjectMeta(name="web", namespace="default", uid="u1")
 
 async def recorded(*reports: Report) -> list[Event]:
     """The Events that the reports become."""
+    events: list[Event] = []
     async with local_client() as client, anyio.create_task_group() as group:
         recorder = Recorder(client, SystemClock(), host="node-1")
         for report in reports:
@@ -28,13 +29,18 @@ async def recorded(*reports: Report) -> list[Event]:
                     if any(event.object.reason == "Last" for event in batch):
                         break
         group.cancel_scope.cancel()
-        return [event for event in (await client.list(Event)).items if event.reason != "Last"]
+        events = [event for event in (await client.list(Event)).items if event.reason != "Last"]
+    return events
 
 
 async def test_an_event_names_what_it_is_about_and_who_says_it() -> None:
     (event,) = await recorded(Report(regarding=ABOUT, type="Warning", reason="Failed", message="It broke"))
     assert (event.type, event.reason, event.message, event.count) == ("Warning", "Failed", "It broke", 1)
-    assert (event.involved_object.kind, event.involved_object.name, event.involved_object.uid) == ("ConfigMap", "web", "u1")
+    assert (event.involved_object.kind, event.involved_object.name, event.involved_object.uid) == (
+        "ConfigMap",
+        "web",
+        "u1",
+    )
     assert (event.source.component, event.source.host) == ("tester", "node-1")
     assert event.metadata.name.startswith("web.")
 

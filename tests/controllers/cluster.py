@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
+from kubelite.api.timestamp import rfc3339
 from kubelite.api.apps_v1 import Deployment
 from kubelite.api.core_v1 import ObjectReference, Pod, PodCondition
 from kubelite.api.errors import Conflict

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
+from kubelite.api.timestamp import rfc3339
 from kubelite.api.batch_v1 import CronJob, CronJobSpec, Job, JobCondition, JobSpec, JobTemplateSpec
 from kubelite.api.meta import ObjectMeta
 from kubelite.controllers.cron import missed, parse_schedule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
+from kubelite.api.timestamp import rfc3339
 from kubelite.api.core_v1 import Pod
 from kubelite.api.meta import IntOrString, LabelSelector, ObjectMeta
 from kubelite.api.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339
+from kubelite.api.timestamp import rfc3339
 from kubelite.api.batch_v1 import (
     Job,
     JobSpec,

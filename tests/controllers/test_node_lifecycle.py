@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import rfc3339, rfc3339_micro
+from kubelite.api.timestamp import rfc3339, rfc3339_micro
 from kubelite.api.coordination_v1 import Lease, LeaseSpec
 from kubelite.api.core_v1 import Node, NodeCondition, NodeStatus, Pod, Taint, Toleration
 from kubelite.api.meta import ObjectMeta
