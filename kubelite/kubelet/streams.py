@@ -32,9 +32,9 @@ class KubeletStreams:
         running = await self._running(namespace, pod, container, "exec in")
         try:
             async with self._runtime.exec(running.id, command, stdin=stdin, tty=tty) as stream:
-                yield stream
+                yield _Process(stream)
         except RuntimeFailed as error:
-            raise InternalError(f"error executing command in container: {error.message}") from error
+            raise _exec_failed(error) from error
 
     @asynccontextmanager
     async def attach(
@@ -98,6 +98,27 @@ class KubeletStreams:
         if newest is None or newest.state is not State.RUNNING:
             raise NotFound(f'container not found ("{name}")')
         return newest
+
+
+class _Process:
+    """An ExecStream whose failure, e.g. a program that does not exist, is the API's error where it is met."""
+
+    def __init__(self, stream: ExecStream) -> None:
+        self._stream = stream
+        self.write = stream.write
+        self.close_stdin = stream.close_stdin
+        self.resize = stream.resize
+        self.exit_code = stream.exit_code
+
+    async def read(self) -> tuple[int, bytes] | None:
+        try:
+            return await self._stream.read()
+        except RuntimeFailed as error:
+            raise _exec_failed(error) from error
+
+
+def _exec_failed(error: RuntimeFailed) -> InternalError:
+    return InternalError(f"Internal error occurred: error executing command in container: {error.message}")
 
 
 def _container_name(pod: Pod, asked: str) -> str:
