@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words and words[0] == "store":
             from kubelite.store.cli import main as store_main
 
-            return store_main(words[1:])
+            return store_main(words[1:], data_dir=Path(load([], os.environ).data_dir))
         return _serve(load(words, os.environ))
     except (ConfigError, HostProblem) as error:
         print(f"kubelite: {error}", file=sys.stderr)  # noqa: T201  the command line speaks here

@@ -17,11 +17,14 @@ from anyio.abc import TaskStatus
 
 from kubelite.actor.clock import Clock
 from kubelite.actor.supervisor import Stage, Supervisor
-from kubelite.apiserver.admission import Admission, standard_plugins
 from kubelite.apiserver.allocator import ServiceAllocator
 from kubelite.apiserver.bootstrap import bootstrap, bootstrap_dns
 from kubelite.apiserver.local import LocalClient
+from kubelite.apiserver.plugins import standard_admission
+from kubelite.apiserver.rbac import Rules
+from kubelite.apiserver.rbac_escalation import EscalationCheck
 from kubelite.apiserver.registry import ObjectRegistry
+from kubelite.apiserver.signing import SigningKey
 from kubelite.client.streams import PodStreams
 from kubelite.config import DNS_PORT, Config
 from kubelite.data_dir import DataDir
@@ -35,26 +38,32 @@ API_PORT = 6443
 
 
 class Api:
-    """The API of one cluster over `store`."""
+    """The API of one cluster over `store`; with `serve` on a socket, whose port is `port` once it has started."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock, data: DataDir | None) -> None:
+    def __init__(self, config: Config, store: Store, clock: Clock, data: DataDir | None, *, serve: bool) -> None:
         self._config = config
         self._clock = clock
         self._data = data
         self.streams: dict[str, PodStreams] = {}  #: of the pods of each node, by its name
+        self.root_ca = ""  #: the PEM text that verifies the server
+        self._serve = serve
+        self._rules = Rules()
         self._api_server: ApiServer | None = None
+        # Pods get tokens unless they would wait for an authority that is never published.
+        token_suffix = clock.suffix if serve or not config.uses_host else None
         self.registry = ObjectRegistry(
             store,
             clock,
-            admission=Admission(standard_plugins()),
+            admission=standard_admission(clock, token_suffix=token_suffix, checks=(EscalationCheck(self._rules),)),
             allocator=ServiceAllocator(clock, cidr=config.service_cidr),
+            signing_key=SigningKey(data.pki if data else None),
         )
         self.client = LocalClient(self.registry)
 
-    def supervisor(self, *, serve: bool) -> Supervisor:
-        """The API's actors; with `serve` on a socket, whose port is `port` once it has started."""
+    def supervisor(self) -> Supervisor:
+        """The API's actors."""
         beginning = _Beginning(self.registry, self._config, port=lambda: self.port)
-        stages = [*self._server(), Stage((beginning,))] if serve else [Stage((beginning,))]
+        stages = [*self._server(), Stage((beginning,))] if self._serve else [Stage((beginning,))]
         return Supervisor("api", stages, self._clock)
 
     def _server(self) -> list[Stage]:
@@ -67,10 +76,11 @@ class Api:
         config = self._config
         pki = Pki(self._data.pki)
         pki.ensure(_own_names(config), self._clock.now())
-        authorizer = RbacAuthorizer(self.registry)
+        self.root_ca = pki.authority.read_text()
+        authorizer = RbacAuthorizer(self.registry, self._rules)
         self._api_server = server = ApiServer(
             self.registry,
-            Authenticator(),
+            Authenticator(service_accounts=self.registry.tokens),
             authorizer,
             self.streams.get,
             self._clock,

@@ -11,7 +11,7 @@ import errno
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -23,7 +23,7 @@ from kubelite.actor.clock import Clock, SystemClock
 from kubelite.actor.supervisor import Supervisor
 from kubelite.config import Config, check
 from kubelite.data_dir import DataDir, HostProblem
-from kubelite.store.store import Store, StoreError
+from kubelite.store_assembly import enter_store, make_store
 
 if TYPE_CHECKING:
     from kubelite.api.meta import Object
@@ -138,17 +138,14 @@ class Cluster:
         if config.uses_host and config.runs("kubelet"):
             await _require_engine(config)
         data = self._data_dir(stack)
-        store = _store(config, data, self.clock)
+        store = make_store(config, data, self.clock)
         # Only now: loading the rooms takes a while, in which the store's process starts.
         from kubelite.api_assembly import Api
 
+        opened = await enter_store(stack, store, data, embedded=self._embedded)
+        self._api = Api(config, opened, self.clock, data, serve=self._serve)
         try:
-            opened = await stack.enter_async_context(store)
-        except StoreError as error:
-            raise HostProblem(str(error)) from error
-        self._api = Api(config, opened, self.clock, data)
-        try:
-            await _supervise(stack, self._api.supervisor(serve=self._serve))
+            await _supervise(stack, self._api.supervisor())
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -156,7 +153,7 @@ class Cluster:
             raise HostProblem(f"{taken}: choose another port with --secure-port") from error
         from kubelite.components import Components
 
-        self._components = Components(config, self._api.client, self.clock, data)
+        self._components = Components(config, self._api.client, self.clock, data, root_ca=self._api.root_ca)
         self._api.streams.update(self._components.streams)
         await _supervise(stack, self._components.supervisor)
         if self._serve:
@@ -185,19 +182,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first failure, out of its groups: the others followed from it."""
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _store(config: Config, data: DataDir | None, clock: Clock) -> AbstractAsyncContextManager[Store]:
-    if config.store == "memory":
-        from kubelite.store.memory import MemoryStore
-
-        return MemoryStore(clock)
-    from kubelite.store.sqlite import SqliteStore
-
-    assert data is not None
-    store = SqliteStore(data.store, clock)
-    store.spawn()
-    return store
 
 
 async def _require_engine(config: Config) -> None:

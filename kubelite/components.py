@@ -5,7 +5,9 @@ Part of the composition root; imported after the API serves.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
+from functools import partial
 
 from kubelite.actor.clock import Clock
 from kubelite.actor.supervisor import Stage, Supervisor
@@ -16,6 +18,7 @@ from kubelite.client.feeds import NODE_INDEX
 from kubelite.client.host import Host
 from kubelite.client.informer import Informers
 from kubelite.client.interface import Client
+from kubelite.client.leader import Leader
 from kubelite.client.recorder import Recorder
 from kubelite.client.streams import PodStreams
 from kubelite.client.view import Controller
@@ -30,11 +33,16 @@ SERVICE_KINDS: tuple[type[Object], ...] = (Namespace, Service, EndpointSlice)
 
 
 class Components:
-    """The components of one cluster. `streams` are those of the pods of each node, by its name."""
+    """The components of one cluster. `streams` are those of the pods of each node, by its name; `root_ca` is the PEM text
 
-    def __init__(self, config: Config, client: Client, clock: Clock, data: DataDir | None) -> None:
+    that verifies the API server, if it serves.
+    """
+
+    def __init__(
+        self, config: Config, client: Client, clock: Clock, data: DataDir | None, *, root_ca: str = ""
+    ) -> None:
         recorder = Recorder(client, clock)
-        controllers = (*standard(), Scheduler())
+        controllers = (*standard(root_ca=root_ca), Scheduler())
         running = _running(config, controllers)
         # everybody's kinds, so that the cluster's view is the same whatever runs
         watched = (kind for each in controllers for kind in (*(watch.type for watch in each.watches), *each.reads))
@@ -50,9 +58,10 @@ class Components:
             nodes = simulated_nodes(config, parts)
         self.streams: dict[str, PodStreams] = {name: kubelet.streams for name, kubelet in nodes.kubelets.items()}
         hosts = [Host(each, client, self.informers, recorder, clock) for each in running]
+        decided = _elected(hosts, client, clock) if config.store.startswith("etcd://") else hosts
         stages = [
             Stage((self.informers, recorder, *nodes.network)),
-            Stage((*hosts, *nodes.services)),
+            Stage((*decided, *nodes.services)),
             Stage(tuple(nodes.kubelets.values())),
         ]
         self.supervisor = Supervisor("components", stages, clock)
@@ -66,4 +75,16 @@ def _running(config: Config, controllers: Sequence[Controller]) -> list[Controll
         each
         for each in controllers
         if config.runs("scheduler" if isinstance(each, Scheduler) else "controllers", each.name)
+    ]
+
+
+def _elected(hosts: Sequence[Host], client: Client, clock: Clock) -> list[Leader]:
+    """The hosts, each running where its Lease is held: other servers on the same store have the same ones."""
+    identity = f"{socket.gethostname().lower()}_{clock.uid()}"
+    scheduler = [host for host in hosts if host.name == f"controller/{Scheduler.name}"]
+    parts = {"kube-controller-manager": [host for host in hosts if host not in scheduler], "kube-scheduler": scheduler}
+    return [
+        Leader(name, partial(Supervisor, name, [Stage(tuple(part))], clock), client, clock, identity=identity)
+        for name, part in parts.items()
+        if part
     ]

@@ -26,6 +26,11 @@ class DataDir:
         return self.path / "store.db"
 
     @property
+    def control(self) -> Path:
+        """The socket where the store of a running daemon is looked after."""
+        return self.path / "store.sock"
+
+    @property
     def pki(self) -> Path:
         return self.path / "pki"
 

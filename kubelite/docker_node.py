@@ -12,8 +12,11 @@ from functools import partial
 import anyio
 from anyio.abc import TaskStatus
 
-from kubelite.api import core_v1 as core
+from kubelite.api import authentication_v1 as authentication, core_v1 as core
+from kubelite.api.errors import StatusError
+from kubelite.api.timestamp import parse_rfc3339
 from kubelite.client.feeds import PodsByNode
+from kubelite.client.interface import Client
 from kubelite.config import DNS_PORT, Config
 from kubelite.data_dir import DataDir, HostProblem
 from kubelite.kubelet.addresses import AddressPool
@@ -50,9 +53,23 @@ class _HostNetwork:
         await anyio.sleep_forever()
 
 
-async def _no_tokens(request: TokenRequest) -> Token:
-    """Raises: MountFailed; service-account tokens are not issued yet."""
-    raise MountFailed(f"no token for the service account {request.pod.spec.service_account_name}: none are issued yet")
+async def _issue_token(client: Client, request: TokenRequest) -> Token:
+    """Raises: MountFailed."""
+    meta, account = request.pod.metadata, request.pod.spec.service_account_name
+    bound = authentication.BoundObjectReference(kind="Pod", api_version="v1", name=meta.name, uid=meta.uid)
+    spec = authentication.TokenRequestSpec(
+        audiences=(request.audience,) if request.audience else (),
+        expiration_seconds=request.lifetime_s,
+        bound_object_ref=bound,
+    )
+    wanted = authentication.TokenRequest(spec=spec)
+    try:
+        made = await client.create_subresource(
+            wanted, account, meta.namespace, plural="serviceaccounts", subresource="token"
+        )
+    except StatusError as error:
+        raise MountFailed(f"failed to fetch token: {error.message}") from error
+    return Token(made.status.token, parse_rfc3339(made.status.expiration_timestamp))
 
 
 def _node_address(network: PodNetwork) -> str:
@@ -99,7 +116,7 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
         runtime=runtime,
         addresses=AddressPool(config.pod_cidr),
         probes=RuntimeProbes(runtime),
-        storage=PodStorage(settings, parts.informers.view, parts.clock, _no_tokens),
+        storage=PodStorage(settings, parts.informers.view, parts.clock, partial(_issue_token, parts.client)),
         health=partial(read_health, data.path),
     )
     return Nodes(

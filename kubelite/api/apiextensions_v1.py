@@ -23,9 +23,9 @@ class JSONSchemaProps(Value):
     format: str = ""
     title: str = ""
     default: Any = None
-    maximum: float | None = None
+    maximum: int | float | None = None
     exclusive_maximum: bool = False
-    minimum: float | None = None
+    minimum: int | float | None = None
     exclusive_minimum: bool = False
     max_length: int | None = None
     min_length: int | None = None
@@ -33,7 +33,7 @@ class JSONSchemaProps(Value):
     max_items: int | None = None
     min_items: int | None = None
     unique_items: bool = False
-    multiple_of: float | None = None
+    multiple_of: int | float | None = None
     enum: Annotated[tuple[Any, ...], merge(list_type="atomic")] = ()
     max_properties: int | None = None
     min_properties: int | None = None

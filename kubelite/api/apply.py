@@ -60,7 +60,7 @@ def apply(
     managers = _managers(live, state, type_, now)
     me = ManagerId(manager, "Apply", "", subresource)
     last = managers.get(me)
-    ignored = ignored_paths(subresource)
+    ignored = ignored_paths(type_, subresource)
     fields = without(own_fields(config, type_), ignored)
     merged: dict[str, Any] = _merge(state, config, shape_of(type_), _PLAIN)
     others = {identity: managed for identity, managed in managers.items() if identity != me}
@@ -160,7 +160,7 @@ def _managers(live: Object | None, state: dict[str, Any], type_: type[Object], n
         raise Unknown(f"failed to decode managed fields: {error}") from None
     if not managers:
         change = compare(plain_state(type_()), state, type_)
-        fields = without(change.added, ignored_paths("")) - _unmanaged(state, type_)
+        fields = without(change.added, ignored_paths(type_, "")) - _unmanaged(state, type_)
         managers[ManagerId(_BEFORE, "Update", type_.api_version, "")] = Managed(
             fields, type_.api_version, timestamp(now)
         )

@@ -11,7 +11,7 @@ b'{"metadata":{"name":"a"}}'
 >>> splice(stored, 7, ConfigMap)
 b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"}}'
 
-Items of a list carry no kind, as upstream's. What a client sends is decoded by `decode`, whose errors are BadRequests.
+Items of a list carry no kind, as upstream's. Of custom kinds the content stands beside the metadata, its keys in order. What a client sends is decoded by `decode`, whose errors are BadRequests.
 """
 
 from __future__ import annotations
@@ -21,24 +21,53 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kubelite.api.meta import Object, TypedValue
+from kubelite.api.custom import CustomObject
+from kubelite.api.custom_schema import well_formed
+from kubelite.api.meta import Object, ObjectMeta, TypedValue
 
 T = TypeVar("T")
 O = TypeVar("O", bound=Object)  # noqa: E741
 
 _ENCODER = msgspec.json.Encoder()
+_CONTENT_ENCODER = msgspec.json.Encoder(order="deterministic")
 _HEAD = b'{"metadata":{'
 
 
+class _CustomDecoder:
+    """Decodes objects of a custom kind, as they are."""
+
+    def __init__(self, type_: type[CustomObject]) -> None:
+        self._type = type_
+
+    def decode(self, body: bytes) -> CustomObject:
+        plain = msgspec.json.decode(body, type=dict[str, Any])
+        metadata = msgspec.convert(plain.pop("metadata", {}), ObjectMeta)
+        plain.pop("kind", None)
+        plain.pop("apiVersion", None)
+        return self._type(metadata=metadata, content=plain)
+
+
 @lru_cache(maxsize=1024)
-def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+def _decoder(type_: Any) -> Any:
+    if issubclass(type_, CustomObject):
+        return _CustomDecoder(type_)
     return msgspec.json.Decoder(type_)
 
 
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
     """The compiled decoder of a type."""
     hashable: Any = type_
-    return _decoder(hashable)
+    found: msgspec.json.Decoder[T] = _decoder(hashable)
+    return found
+
+
+def _encoded(value: TypedValue) -> bytes:
+    if not isinstance(value, CustomObject):
+        return _ENCODER.encode(value)
+    metadata = b'{"metadata":%b' % _ENCODER.encode(value.metadata)
+    if not value.content:
+        return metadata + b"}"
+    return b"%b,%b" % (metadata, _CONTENT_ENCODER.encode(value.content)[1:])
 
 
 @lru_cache(maxsize=1024)
@@ -51,7 +80,18 @@ def encode_stored(obj: Object) -> bytes:
     """The bytes that the store keeps. resourceVersion is left out."""
     if obj.metadata.resource_version:
         obj = msgspec.structs.replace(obj, metadata=msgspec.structs.replace(obj.metadata, resource_version=""))
-    return _ENCODER.encode(obj)
+    return _encoded(obj)
+
+
+def present_form(type_: type[Object], stored: bytes) -> bytes:
+    """What was stored, as objects of the type are now: a custom kind's schema may have changed, or be that of another version.
+
+    Raises: BadRequest.
+    """
+    if not issubclass(type_, CustomObject):
+        return stored
+    obj = decoder(type_).decode(splice(stored, 0))
+    return encode_stored(msgspec.structs.replace(obj, content=well_formed(type_, obj.content)))
 
 
 def splice(stored: bytes, revision: int, type_: type[TypedValue] | None = None) -> bytes:
@@ -75,12 +115,12 @@ def encode(value: TypedValue) -> bytes:
     >>> encode(ConfigMap(metadata=ObjectMeta(name="a")))
     b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"}}'
     """
-    body = _ENCODER.encode(value)
+    body = _encoded(value)
     head = type_head(type(value))
     return b"%b}" % head if body == b"{}" else b"%b,%b" % (head, body[1:])
 
 
 def to_builtins(value: TypedValue) -> dict[str, Any]:
     """The object as plain dicts and lists, kind and apiVersion first, as YAML and patches want it."""
-    plain: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(value))  # lists, where `msgspec.to_builtins` has tuples
+    plain: dict[str, Any] = msgspec.json.decode(_encoded(value))  # lists, where `msgspec.to_builtins` has tuples
     return {"kind": type(value).kind, "apiVersion": type(value).api_version, **plain}

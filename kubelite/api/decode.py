@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from kubelite.api import codec, json_text, quantity, yaml_text
+from kubelite.api.custom import CustomObject, check_head
+from kubelite.api.custom_schema import unknown_fields, well_formed
 from kubelite.api.errors import BadRequest
-from kubelite.api.meta import TypedValue
-from kubelite.api.shapes import Shape, fields_of, go_type, shape_of
+from kubelite.api.meta import ObjectMeta, TypedValue
+from kubelite.api.shapes import ANY, Shape, fields_of, go_type, shape_of
 
 V = TypeVar("V", bound=TypedValue)
 
@@ -56,7 +58,7 @@ def decode_object(type_: type[V], body: bytes | dict[str, Any], content_type: st
 
     Raises: BadRequest.
     """
-    if isinstance(body, bytes) and "yaml" not in content_type:
+    if isinstance(body, bytes) and "yaml" not in content_type and not issubclass(type_, CustomObject):
         try:
             head = _HEAD_DECODER.decode(body)
             found = codec.decoder(type_).decode(body)
@@ -79,6 +81,8 @@ def _from_plain(type_: type[V], plain: dict[str, Any], source: bytes | None) -> 
             field = "APIVersion" if key == "apiVersion" else "Kind"
             why += f"{_kind_of(value)} into Go struct field .{key} of type string"
             raise _unrecognized(type_, why, source or msgspec.json.encode({key: value, field: None}))
+    if issubclass(type_, CustomObject):
+        return _custom(type_, plain)
     _check_kind(type_, plain.get("kind"), plain.get("apiVersion"), source or b"{}")
     try:
         found = msgspec.convert(plain, type_)
@@ -92,11 +96,32 @@ def _from_plain(type_: type[V], plain: dict[str, Any], source: bytes | None) -> 
     return found
 
 
+def _custom(type_: Any, plain: dict[str, Any]) -> Any:
+    """An object of a custom kind: typed metadata; of the content what its schema knows, and the schema's defaults."""
+    check_head(type_, plain)
+    sent = {"metadata": plain.get("metadata")}
+    try:
+        cleaned = _Cleaner(type_).clean(sent, shape_of(type_), (), "")
+        metadata = msgspec.convert(cleaned.get("metadata", {}), ObjectMeta)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise _cannot_handle(type_, type_.kind, type_.api_version, str(error)) from None
+    return type_(metadata=metadata, content=well_formed(type_, _content(plain)))
+
+
+def _content(plain: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plain.items() if key not in ("kind", "apiVersion", "metadata")}
+
+
 def strict_errors(type_: type[TypedValue], body: bytes | dict[str, Any]) -> list[str]:
     """Every unknown or repeated field of a body that decodes: `unknown field "spec.foo"`. Each is also a warning's text."""
     plain = json_text.parse(body) if isinstance(body, bytes) else body
     found = list(plain.texts) if isinstance(plain, json_text.Repeated) else []
-    _collect(plain, shape_of(type_), "", found, is_root=True)
+    if issubclass(type_, CustomObject):
+        _collect(plain, ANY, "", found)
+        _collect(plain.get("metadata"), shape_of(ObjectMeta), "metadata", found)
+        found += [f'unknown field "{path}"' for path in unknown_fields(type_, _content(plain))]
+    else:
+        _collect(plain, shape_of(type_), "", found, is_root=True)
     return list(dict.fromkeys(found))
 
 
@@ -138,7 +163,7 @@ class _Cleaner:
 
     def clean(self, value: Any, shape: Shape, path: tuple[str, ...], owner: str) -> Any:
         match shape.kind:
-            case "any":
+            case "any" | "untyped":
                 return value
             case "struct":
                 return self._struct(self._expect(value, dict, shape, path, owner), shape, path)

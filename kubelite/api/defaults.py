@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kubelite.api import (
+    apiextensions_v1 as apiextensions,
     apps_v1 as apps,
     autoscaling_v1,
     autoscaling_v2,
@@ -22,6 +23,7 @@ from kubelite.api import (
     scheduling_v1 as scheduling,
     storage_v1 as storage,
 )
+from kubelite.api.custom_definition import default_definition
 from kubelite.api.defaults_pod import default_pod
 from kubelite.api.meta import Object
 
@@ -54,6 +56,7 @@ _DEFAULTS: dict[type[Object], Callable[[Any], Any]] = {
     scheduling.PriorityClass: workloads.default_priority_class,
     storage.StorageClass: workloads.default_storage_class,
     storage.CSIDriver: workloads.default_csi_driver,
+    apiextensions.CustomResourceDefinition: default_definition,
 }
 
 

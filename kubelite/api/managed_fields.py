@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from kubelite.api import codec
+from kubelite.api.custom import CustomObject
 from kubelite.api.meta import ManagedFieldsEntry, Merge, Object
 from kubelite.api.shapes import Shape, fields_of, shape_of
 
@@ -109,6 +110,8 @@ def members(value: Any, shape: Shape, merge: Merge) -> dict[str, Member] | None:
             fields = fields_of(shape.type)
             known = ((key, item, fields.get(key)) for key, item in value.items())
             return {f"f:{key}": (item, field.shape, field.merge) for key, item, field in known if field}
+        if shape.kind == "untyped":
+            return {f"f:{key}": (item, shape, _PLAIN) for key, item in value.items()}
         if shape.kind == "map":
             return {f"f:{key}": (item, shape.item, _PLAIN) for key, item in value.items()}
     elif isinstance(value, list) and merge.list_type in ("set", "map"):
@@ -263,8 +266,10 @@ def write_managers(managers: Managers) -> tuple[ManagedFieldsEntry, ...]:
     return tuple(entries)
 
 
-def ignored_paths(subresource: str) -> FieldSet:
+def ignored_paths(type_: type[Object], subresource: str) -> FieldSet:
     """What a write through the object itself, or through its status, does not set."""
+    if issubclass(type_, CustomObject) and not type_.definition.has_status:
+        return frozenset()
     if subresource == "status":
         return frozenset({("f:spec",), ("f:metadata", "f:labels")})
     return frozenset() if subresource else frozenset({("f:status",)})
@@ -301,7 +306,7 @@ def update_managers(live: Object | None, new: Any, *, manager: str, now: float, 
         except ValueError:
             managers = _readable(kept)
         if managers or live is None:
-            managers = _updated(managers, change, new.api_version, manager, now, subresource)
+            managers = _updated(managers, change, type(new), manager, now, subresource)
         entries = write_managers(managers)
     return new if entries == sent else replace(new, metadata=replace(new.metadata, managed_fields=entries))
 
@@ -314,15 +319,15 @@ def _readable(entries: Iterable[ManagedFieldsEntry]) -> Managers:
 
 
 def _updated(
-    managers: Managers, change: Comparison, api_version: str, manager: str, now: float, subresource: str
+    managers: Managers, change: Comparison, type_: type[Object], manager: str, now: float, subresource: str
 ) -> Managers:
-    ignored = ignored_paths(subresource)
+    ignored = ignored_paths(type_, subresource)
     own = without(change.modified | change.added, ignored) - _UNMANAGED
     managers = take(managers, change, ignored)
     if own:
-        identity = ManagerId(manager or "unknown", "Update", api_version, subresource)
+        identity = ManagerId(manager or "unknown", "Update", type_.api_version, subresource)
         before = managers[identity].fields if identity in managers else frozenset()
-        managers[identity] = Managed(own | before, api_version, timestamp(now))
+        managers[identity] = Managed(own | before, type_.api_version, timestamp(now))
     return _capped(managers)
 
 

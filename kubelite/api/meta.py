@@ -100,6 +100,8 @@ class ObjectMeta(Value):
 class Object(TypedValue):
     """Something stored under a name: every kind of the API is one."""
 
+    items_have_kind: ClassVar[bool] = False  #: whether items of a list say their kind and apiVersion
+
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
 
 

@@ -17,7 +17,9 @@ from msgspec import Struct
 
 from kubelite.api.meta import Merge
 
-Kind = Literal["struct", "list", "map", "string", "int", "float", "bool", "bytes", "int or string", "quantity", "any"]
+Kind = Literal[
+    "struct", "list", "map", "string", "int", "float", "bool", "bytes", "int or string", "quantity", "any", "untyped"
+]
 
 _ATOMIC = frozenset(
     (
@@ -72,7 +74,11 @@ _NO_MERGE = Merge()
 
 
 class Shape(Struct, frozen=True):
-    """`type` is the class of a struct, `item` the shape of a list's items or a map's values."""
+    """`type` is the class of a struct, `item` the shape of a list's items or a map's values.
+
+    What the schema of a custom kind declares has a `type` with `declared_fields` and `is_atomic`; "untyped" is what it leaves
+    open: of maps the values are managed one by one, of everything else the whole.
+    """
 
     kind: Kind
     type: Any = None
@@ -81,7 +87,9 @@ class Shape(Struct, frozen=True):
     @property
     def is_atomic(self) -> bool:
         """Whether managers can only own a struct as a whole."""
-        return self.kind == "struct" and self.type.__name__ in _ATOMIC
+        if self.kind != "struct":
+            return False
+        return self.type.__name__ in _ATOMIC if isinstance(self.type, type) else bool(self.type.is_atomic)
 
 
 class Field(Struct, frozen=True):
@@ -105,6 +113,7 @@ _SCALARS: dict[Any, Shape] = {
 _UNIONS: dict[frozenset[Any], Shape] = {
     frozenset((int, str)): Shape("int or string"),
     frozenset((int, float, str)): Shape("quantity"),
+    frozenset((int, float)): Shape("float"),
 }
 
 
@@ -130,9 +139,15 @@ def shape_of(type_: Any) -> Shape:
     return Shape("struct", type=type_)
 
 
-@lru_cache(maxsize=4096)
 def fields_of(type_: Any) -> Mapping[str, Field]:
     """The fields of a struct's class by JSON name."""
+    declared = getattr(type_, "declared_fields", None)
+    fields: Mapping[str, Field] = _fields_of(type_) if declared is None else declared()
+    return fields
+
+
+@lru_cache(maxsize=4096)
+def _fields_of(type_: Any) -> Mapping[str, Field]:
     found: dict[str, Field] = {}
     for field in msgspec.structs.fields(type_):
         merge = _NO_MERGE
@@ -172,5 +187,5 @@ def go_type(shape: Shape, name: str = "") -> str:
             return "intstr.IntOrString"
         case "quantity":
             return "resource.Quantity"
-        case "any":
+        case "any" | "untyped":
             return "interface {}"

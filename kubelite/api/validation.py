@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from kubelite.api import (
+    apiextensions_v1 as apiextensions,
     apps_v1 as apps,
     batch_v1 as batch,
     coordination_v1 as coordination,
     core_v1 as core,
+    custom_definition as definitions,
     discovery_v1 as discovery,
     networking_v1 as networking,
     policy_v1 as policy,
@@ -25,6 +27,8 @@ from kubelite.api import (
     validation_service as services,
     validation_workloads as workloads,
 )
+from kubelite.api.custom import CustomObject
+from kubelite.api.custom_validation import validate_custom
 from kubelite.api.meta import Object
 from kubelite.api.validation_field import Errors, Format, dns1035_label, dns_label, dns_subdomain, path_segment
 from kubelite.api.validation_meta import validate_metadata, validate_metadata_update
@@ -70,6 +74,7 @@ _CREATE: dict[type[Object], Check] = {
     rbac.RoleBinding: policies.validate_role_binding,
     rbac.ClusterRoleBinding: policies.validate_role_binding,
     scheduling.PriorityClass: basic.validate_priority_class,
+    apiextensions.CustomResourceDefinition: definitions.validate_definition,
 }
 
 #: Kinds whose update follows other rules than their creation.
@@ -88,6 +93,7 @@ _UPDATE: dict[type[Object], UpdateCheck] = {
     rbac.RoleBinding: policies.validate_role_binding_update,
     rbac.ClusterRoleBinding: policies.validate_role_binding_update,
     scheduling.PriorityClass: basic.validate_priority_class_update,
+    apiextensions.CustomResourceDefinition: definitions.validate_definition_update,
 }
 _STATUS: dict[type[Object], UpdateCheck] = {core.Pod: pods.validate_pod_status_update}
 

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from kubelite.api import core_v1 as core, scheduling_v1 as scheduling
 from kubelite.api.errors import Forbidden, StatusError, details, forbidden, not_found
 from kubelite.api.meta import Object, StatusCause
-from kubelite.api.scheme import Resource
-from kubelite.apiserver.interface import User
+from kubelite.api.scheme import Resource, Scheme
+from kubelite.apiserver.interface import Context, Entry, User
 
 #: Namespaces that must not go.
 IMMORTAL = ("default", "kube-system", "kube-public")
@@ -50,31 +50,41 @@ class Finder(Protocol):
     async def find_all(self, type_: type[Object], namespace: str = "") -> list[Any]: ...
 
 
+class Cluster(Finder, Protocol):
+    """The state as validators have it, who may also note what they have allowed."""
+
+    @property
+    def scheme(self) -> Scheme: ...
+    async def modify(
+        self, resource: Resource, name: str, namespace: str, change: Callable[[Any], Any], ctx: Context
+    ) -> Entry: ...
+
+
 class Plugin(Protocol):
     async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
         """The object to go on with (None for DELETE). Raises: StatusError, usually Forbidden."""
 
 
-class Admission:
-    """A chain of plugins."""
+class Validator(Protocol):
+    async def validate(self, attributes: Attributes, obj: Any, old: Any, cluster: Cluster) -> None:
+        """Looks at the object as it would be written (None for DELETE). Raises: StatusError, usually Forbidden."""
 
-    def __init__(self, plugins: Sequence[Plugin]) -> None:
+
+class Admission:
+    """A chain of plugins before the object is validated, and one of validators after that."""
+
+    def __init__(self, plugins: Sequence[Plugin], validators: Sequence[Validator] = ()) -> None:
         self._plugins = tuple(plugins)
+        self._validators = tuple(validators)
 
     async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
         for plugin in self._plugins:
             obj = await plugin.admit(attributes, obj, old, finder)
         return obj
 
-
-def standard_plugins(*, token_suffix: Callable[[], str] | None = None) -> tuple[Plugin, ...]:
-    """Upstream's default plugins that are built, in order. `token_suffix`: see `ServiceAccounts`."""
-    return (
-        NamespaceLifecycle(),
-        ServiceAccounts(token_suffix),
-        Priority(),
-        DefaultTolerationSeconds(),
-    )
+    async def validate(self, attributes: Attributes, obj: Any, old: Any, cluster: Cluster) -> None:
+        for validator in self._validators:
+            await validator.validate(attributes, obj, old, cluster)
 
 
 class NamespaceLifecycle:

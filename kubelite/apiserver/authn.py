@@ -7,8 +7,8 @@ Source: k8s.io/apiserver pkg/authentication, pkg/endpoints/filters/impersonation
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from kubelite.api.errors import BadRequest, Unauthorized
 from kubelite.apiserver.answers import Headers, Request
 from kubelite.apiserver.authz import Attributes, Authorizer, forbidden
 from kubelite.apiserver.interface import User
+from kubelite.apiserver.tokens import API_AUDIENCES, BadToken, Identity
 
 AUTHENTICATED = "system:authenticated"
 ANONYMOUS = User(name="system:anonymous", groups=("system:unauthenticated",))
@@ -26,8 +27,12 @@ _EXTRA = "impersonate-extra-"
 class TokenAuthenticator(Protocol):
     """Checks service-account tokens."""
 
-    async def authenticate_token(self, token: str) -> User | None:
-        """The user, without system:authenticated; None when it is no valid token."""
+    async def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity | None:
+        """The user, without system:authenticated; None when it is no such token. Raises: BadToken."""
+
+    @property
+    def jwks(self) -> Any:
+        """The keys that sign them, as a JSON Web Key Set."""
 
 
 class Authenticator:
@@ -37,26 +42,31 @@ class Authenticator:
         self, tokens: Mapping[str, User] | None = None, service_accounts: TokenAuthenticator | None = None
     ) -> None:
         self._tokens = tokens or {}
-        self._service_accounts = service_accounts
+        self.service_accounts = service_accounts
 
     async def authenticate(self, request: Request) -> User:
         """Raises: Unauthorized."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and token.strip():
-            user = await self.authenticate_token(token.strip())
-            if user is None:
-                raise Unauthorized
-            return user
+            try:
+                return (await self.authenticate_token(token.strip(), API_AUDIENCES)).user
+            except BadToken:
+                raise Unauthorized from None
         if request.peer is not None and request.peer.common_name:
             peer = request.peer
             return User(name=peer.common_name, groups=(*peer.organizations, AUTHENTICATED))
         return ANONYMOUS
 
-    async def authenticate_token(self, token: str) -> User | None:
-        user = self._tokens.get(token)
-        if user is None and self._service_accounts is not None:
-            user = await self._service_accounts.authenticate_token(token)
-        return replace(user, groups=(*user.groups, AUTHENTICATED)) if user else None
+    async def authenticate_token(self, token: str, audiences: Sequence[str]) -> Identity:
+        """Raises: BadToken."""
+        found: Identity | None = None
+        if (user := self._tokens.get(token)) is not None:  # good for this server, whatever else is asked
+            found = Identity(user, tuple(audience for audience in audiences if audience in API_AUDIENCES))
+        elif self.service_accounts is not None:
+            found = await self.service_accounts.authenticate_token(token, audiences)
+        if found is None:
+            raise BadToken("invalid bearer token")
+        return Identity(replace(found.user, groups=(*found.user.groups, AUTHENTICATED)), found.audiences)
 
 
 def impersonate(user: User, headers: Headers, authorizer: Authorizer) -> User:

@@ -104,7 +104,10 @@ class Commits:
         lease, until = self._event_lease
         now = self._clock.monotonic()
         if now >= until:
-            lease = await self._store.grant_lease(_EVENT_TTL_S + _LEASE_REUSE_S)
+            try:
+                lease = await self._store.grant_lease(_EVENT_TTL_S + _LEASE_REUSE_S)
+            except Unavailable as error:
+                raise ServiceUnavailable(str(error)) from error
             self._event_lease = (lease, now + _LEASE_REUSE_S)
         return lease
 

@@ -61,7 +61,7 @@ class Handlers:
         self._authenticator = authenticator
         self._authorizer = authorizer
         discovery = Discovery(lambda: registry.scheme)
-        self._paths = PathHandlers(discovery, OpenApi(lambda: registry.scheme), self.health)
+        self._paths = PathHandlers(discovery, OpenApi(lambda: registry.scheme), self.health, authenticator.service_accounts)
         self._objects = ObjectHandlers(registry, clock)
         self._reviews = ReviewHandlers(authenticator, authorizer)
         self._streams = StreamHandlers(registry, streams, clock)

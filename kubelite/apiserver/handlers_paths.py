@@ -11,10 +11,12 @@ from kubelite.api.errors import NotAcceptable
 from kubelite.api.meta import StatusDetails
 from kubelite.apiserver import media
 from kubelite.apiserver.answers import TEXT, Answer, Call, answer_json
+from kubelite.apiserver.authn import TokenAuthenticator
 from kubelite.apiserver.discovery import Discovery
 from kubelite.apiserver.health import ROOTS, Health
 from kubelite.apiserver.openapi import OpenApi
 from kubelite.apiserver.request import method_not_allowed, not_found
+from kubelite.apiserver.tokens import ISSUER
 
 #: The Kubernetes version that is reported. Source: https://kubernetes.io/releases/
 VERSION = "v1.33.4"
@@ -22,10 +24,13 @@ _AGGREGATED = "APIGroupDiscoveryList"
 
 
 class PathHandlers:
-    def __init__(self, discovery: Discovery, openapi: OpenApi, health: Health) -> None:
+    def __init__(
+        self, discovery: Discovery, openapi: OpenApi, health: Health, tokens: TokenAuthenticator | None
+    ) -> None:
         self._discovery = discovery
         self._openapi = openapi
         self._health = health
+        self._tokens = tokens
 
     async def answer(self, call: Call) -> Answer:
         path = "/" + call.info.path.strip("/")
@@ -39,6 +44,10 @@ class PathHandlers:
                 found = answer_json(version(), self._form(call))
             case ["api" | "apis", *_]:
                 return self._discover(call, parts)
+            case [".well-known", "openid-configuration"] if self._tokens:
+                found = _issuer(call.request.headers.get("Host", ""), self._tokens)
+            case ["openid", "v1", "jwks"] if self._tokens:
+                found = answer_json(self._tokens.jwks, type_="application/jwk-set+json")
             case ["openapi", *rest]:
                 found = self._openapi.answer(rest, call.request)
             case _:
@@ -90,6 +99,19 @@ class PathHandlers:
             return media.negotiate(headers.get("Accept", ""))
         except NotAcceptable:
             return media.Media()
+
+
+def _issuer(address: str, tokens: TokenAuthenticator) -> Answer:
+    """The OpenID provider's metadata. Source: kubernetes pkg/serviceaccount/openidmetadata.go"""
+    return answer_json(
+        {
+            "issuer": ISSUER,
+            "jwks_uri": f"https://{address}/openid/v1/jwks",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": sorted({key["alg"] for key in tokens.jwks["keys"]}),
+        }
+    )
 
 
 def version() -> dict[str, str]:

@@ -20,10 +20,9 @@ from kubelite.apiserver.authz import Attributes, Authorizer
 from kubelite.apiserver.interface import Context, User
 from kubelite.apiserver.request import method_not_allowed
 from kubelite.apiserver.request_body import check_address, typed_body
+from kubelite.apiserver.tokens import API_AUDIENCES, BadToken
 
 _GROUP = "authorization.k8s.io"
-#: What a token is for that names no audience.
-AUDIENCE = "https://kubernetes.default.svc.cluster.local"
 _AccessSpec = authorization.SubjectAccessReviewSpec | authorization.SelfSubjectAccessReviewSpec
 
 
@@ -92,11 +91,13 @@ class ReviewHandlers:
     async def _token(self, spec: authentication.TokenReviewSpec) -> authentication.TokenReviewStatus:
         if not spec.token:
             raise errors.BadRequest("token is required for TokenReview in authentication")
-        user = await self._authenticator.authenticate_token(spec.token)
-        if user is None:
-            return authentication.TokenReviewStatus(error="invalid bearer token")
-        audiences = spec.audiences or (AUDIENCE,)
-        return authentication.TokenReviewStatus(authenticated=True, user=_info(user), audiences=audiences)
+        try:
+            found = await self._authenticator.authenticate_token(spec.token, spec.audiences or API_AUDIENCES)
+        except BadToken as error:
+            return authentication.TokenReviewStatus(error=str(error))
+        if not found.audiences:
+            return authentication.TokenReviewStatus(error="the token is not for any of the audiences")
+        return authentication.TokenReviewStatus(authenticated=True, user=_info(found.user), audiences=found.audiences)
 
 
 def _attributes(user: User, spec: _AccessSpec) -> Attributes:

@@ -111,12 +111,10 @@ class LocalClient:
         resource = self._registry.scheme.of(type_)
         await self._registry.delete(resource, name, namespace, options or DeleteOptions(), self._context())
 
-    async def create_subresource(
-        self, obj: Object, name: str, namespace: str, *, plural: str, subresource: str
-    ) -> None:
+    async def create_subresource(self, obj: Object, name: str, namespace: str, *, plural: str, subresource: str) -> Any:
         scheme = self._registry.scheme
         resource = next(item for item in scheme if item.plural == plural and subresource in item.subresources)
-        await self._registry.subresource_create(resource, name, namespace, subresource, obj, self._context())
+        return await self._registry.subresource_create(resource, name, namespace, subresource, obj, self._context())
 
 
 class Mailbox(Generic[O]):

@@ -139,7 +139,7 @@ class Schemas:
                 return self._either(_INT_OR_STRING, "int-or-string", "integer")
             case "quantity":
                 return self._either(_QUANTITY, "", "number")
-            case "any":
+            case "any" | "untyped":
                 return {"type": "object"} if self._version == "v3" else {}
 
     def _either(self, name: str, format_: str, other: str) -> Schema:

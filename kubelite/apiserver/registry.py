@@ -33,8 +33,10 @@ from kubelite.apiserver.listing import parse_version, read_error, read_page
 from kubelite.apiserver.merging import Merger
 from kubelite.apiserver.request_body import check_address, typed_body
 from kubelite.apiserver.scale import apply_scale, compute_scale, scale_resource
+from kubelite.apiserver.signing import SigningKey
 from kubelite.apiserver.strategy import compute_created, compute_updated, strategy_of
-from kubelite.apiserver.subresources import TokenIssuer, create_subresource
+from kubelite.apiserver.subresources import create_subresource
+from kubelite.apiserver.tokens import ServiceAccountTokens
 from kubelite.apiserver.watching import open_watch
 from kubelite.store.store import Store, StoreError
 
@@ -64,12 +66,12 @@ class ObjectRegistry:
         admission: Admission,
         allocator: ServiceAllocator,
         scheme: Scheme | None = None,
-        issue_token: TokenIssuer | None = None,
+        signing_key: SigningKey | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.entries = EntryCache()
-        self.issue_token = issue_token
+        self.tokens = ServiceAccountTokens(self, clock, signing_key or SigningKey())
         self._scheme = scheme or Scheme()
         self._admission = admission
         self._commits = Commits(store, clock, self.entries, allocator, self)
@@ -141,6 +143,7 @@ class ObjectRegistry:
                 new = self._tracked(None, new, ctx)
             if found := validate(new, namespaced=resource.namespaced):
                 raise errors.invalid(resource.group, resource.kind, name, found)
+            await self._admission.validate(replace(attributes, name=name), new, None, self)
             entry = await self._commits.put(resource, None, new, ctx)
             if entry is not None:
                 return entry
@@ -261,6 +264,7 @@ class ObjectRegistry:
             new = self._tracked(old.object, new, ctx, subresource)
         if found := validate_update(new, old.object, namespaced=resource.namespaced, subresource=subresource):
             raise errors.invalid(resource.group, resource.kind, old.object.metadata.name, found)
+        await self._admission.validate(attributes, new, old.object, self)
         if finished(new):
             return await self._commits.remove(resource, old, new, ctx)
         return await self._commits.put(resource, old, new, ctx)
@@ -298,6 +302,7 @@ class ObjectRegistry:
             old = await self.get(resource, name, namespace)
             check_preconditions(resource, old.object.metadata, options)
             await self._admission.admit(attributes, None, old.object, self)
+            await self._admission.validate(attributes, None, old.object, self)
             outcome = compute_deletion(old.object, options, self.clock.now())
             if outcome.obj is None:
                 return old

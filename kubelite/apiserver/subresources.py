@@ -5,29 +5,27 @@ Source: k8s.io/kubernetes pkg/registry/core/pod/storage/{storage,eviction}.go, p
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from kubelite.actor.clock import Clock
 from kubelite.api import authentication_v1 as authentication, core_v1 as core, policy_v1 as policy
-from kubelite.api.errors import MethodNotAllowed, NotFound, Unknown, conflict
+from kubelite.api.errors import MethodNotAllowed, Unknown, conflict
 from kubelite.api.meta import DeleteOptions, Object, Status, TypedValue
 from kubelite.api.scheme import Resource
 from kubelite.api.timestamp import rfc3339
+from kubelite.apiserver import eviction
 from kubelite.apiserver.interface import Context, Entry
 from kubelite.apiserver.request_body import check_address, typed_body
-
-#: Makes the token that a TokenRequest asks for. Raises: StatusError.
-TokenIssuer = Callable[[core.ServiceAccount, "authentication.TokenRequest"], Awaitable["authentication.TokenRequest"]]
+from kubelite.apiserver.tokens import ServiceAccountTokens
 
 
-class Pods(Protocol):
+class Pods(eviction.Pods, Protocol):
     """What this file needs of the registry."""
 
-    clock: Clock
-    issue_token: TokenIssuer | None
+    tokens: ServiceAccountTokens
 
     async def get(self, resource: Resource, name: str, namespace: str = "", *, revision: int = 0) -> Entry: ...
     async def modify(
@@ -68,13 +66,11 @@ async def create_subresource(
             return await bind_pod(registry, resource, name, namespace, wanted, ctx)
         case "pods", "eviction":
             wanted = _typed(policy.Eviction, resource, body, name, namespace, ctx)
-            return await evict_pod(registry, resource, name, namespace, wanted, ctx)
+            return await eviction.evict_pod(registry, resource, name, namespace, wanted, ctx)
         case "serviceaccounts", "token":
             account = await registry.get(resource, name, namespace)
-            if registry.issue_token is None:
-                raise NotFound("the server could not find the requested resource")
             request = _typed(authentication.TokenRequest, resource, body, name, namespace, ctx)
-            return await registry.issue_token(account.object, request)
+            return await registry.tokens.issue(account.object, request)
         case _:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
 
@@ -134,11 +130,3 @@ async def bind_pod(
 def _topology(labels: Mapping[str, str]) -> dict[str, str]:
     """The labels of a binding that become the pod's: where its node is. Source: KEP-4742"""
     return {key: value for key, value in labels.items() if key.startswith("topology.kubernetes.io/")}
-
-
-async def evict_pod(
-    registry: Pods, resource: Resource, name: str, namespace: str, eviction: policy.Eviction, ctx: Context
-) -> Status:
-    """Deletes a pod, as a client that respects disruption budgets asks for it."""
-    await registry.delete(resource, name, namespace, eviction.delete_options or DeleteOptions(), ctx)
-    return Status(status="Success", code=201)

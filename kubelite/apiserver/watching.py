@@ -8,18 +8,15 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from kubelite.api.errors import Expired, ServiceUnavailable, StatusError
 from kubelite.api.scheme import Resource
 from kubelite.apiserver.entries import EntryCache
-from kubelite.apiserver.interface import Change, Entry, ListParams, WatchSink
+from kubelite.apiserver.interface import Change, ListParams, WatchSink
 from kubelite.apiserver.listing import check_list_params, parse_version, too_large
 from kubelite.apiserver.selection import Selection, parse_selection, select_changes
 from kubelite.store.store import Compacted, Event, Range, Store, StoreError, Subscription, prefix_end
-
-T = TypeVar("T")
 
 
 def too_old(wanted: int, oldest: int) -> Expired:
@@ -43,9 +40,7 @@ def open_watch(
     wants_state = params.send_initial_events or (params.send_initial_events is None and not start)
     try:
         if wants_state:
-            state = _at_once(store.range(prefix, end))
-            feed.start(store, prefix, end, state.revision)
-            feed.show([entries.of(resource, record) for record in state.records])
+            store.present(prefix, end, lambda state: feed.begin(store, prefix, end, state), feed.lost)
         else:
             feed.start(store, prefix, end, start or store.revision)
     except Compacted as error:
@@ -53,17 +48,6 @@ def open_watch(
     except StoreError as error:
         raise ServiceUnavailable(str(error)) from error
     return feed
-
-
-def _at_once(call: Coroutine[Any, Any, Range]) -> Range:
-    """The result of a read of the present state, which every backend answers from memory without waiting."""
-    try:
-        call.send(None)
-    except StopIteration as done:
-        result: Range = done.value
-        return result
-    call.close()
-    raise ServiceUnavailable("the store cannot read the present state at once")
 
 
 class Feed:
@@ -77,16 +61,22 @@ class Feed:
         self._subscription: Subscription | None = None
         self._initial: list[Change] | None = None
         self._from = 0
-        self._paused = False
+        self._paused = self._closed = False
 
     def start(self, store: Store, key: str, end: str | None, revision: int) -> None:
         """Everything after `revision`."""
         self._from = revision
         self._subscription = store.watch(key, end, self, start_revision=revision + 1)
+        if self._paused:
+            self._subscription.pause()
 
-    def show(self, state: Sequence[Entry]) -> None:
-        """Delivers `state` as ADDED, soon and before any change."""
-        chosen = state if self._selection.everything else [e for e in state if self._selection.matches(e.object)]
+    def begin(self, store: Store, key: str, end: str | None, state: Range) -> None:
+        """Delivers `state` as ADDED, soon, and then everything after it."""
+        if self._closed:
+            return
+        self.start(store, key, end, state.revision)
+        entries = [self._entries.of(self._resource, record) for record in state.records]
+        chosen = entries if self._selection.everything else [e for e in entries if self._selection.matches(e.object)]
         self._initial = [Change("ADDED", entry) for entry in chosen]
         asyncio.get_running_loop().call_soon(self._flush)
 
@@ -101,6 +91,8 @@ class Feed:
         self._sink.deliver(changes, revision)
 
     def lost(self, error: StoreError) -> None:
+        if self._closed:
+            return
         self._flush()
         self._sink.lost(self._as_status(error))
 
@@ -123,6 +115,7 @@ class Feed:
             self._subscription.resume()
 
     def close(self) -> None:
+        self._closed = True
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None

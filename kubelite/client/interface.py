@@ -86,8 +86,8 @@ class Writer(Protocol):
 
     async def create_subresource(
         self, obj: Object, name: str, namespace: str, *, plural: str, subresource: str
-    ) -> None:
-        """POSTs `obj` to a subresource, e.g. a Binding to pods/binding."""
+    ) -> Any:
+        """POSTs `obj` to a subresource, e.g. a Binding to pods/binding; returns the answer's typed value."""
 
 
 class Client(Reader, Writer, Watcher, Protocol):

@@ -7,6 +7,7 @@ The runtime's event stream opens first, then the pods that are there are adopted
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -114,10 +115,11 @@ class Kubelet:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         # The runtime outlives the pods' workers: what they have begun in it still has to end.
-        runtime_scope = anyio.CancelScope(shield=True)
+        runtime_scope, runtime_started = anyio.CancelScope(shield=True), anyio.Event()
         async with anyio.create_task_group() as group:
+            group.start_soon(self._run_runtime, runtime_scope, runtime_started)
             try:
-                await group.start(self._run_runtime, runtime_scope)
+                await runtime_started.wait()
                 async with anyio.create_task_group() as inner:
                     await inner.start(self.pods.run)
                     await inner.start(self.node.run)
@@ -125,9 +127,11 @@ class Kubelet:
             finally:
                 runtime_scope.cancel()
 
-    async def _run_runtime(self, scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+    async def _run_runtime(self, scope: anyio.CancelScope, started: anyio.Event) -> None:
         with scope:
-            await self._runtime.run(self._hear, task_status=task_status)
+            async with anyio.create_task_group() as group:
+                await group.start(partial(self._runtime.run, self._hear))
+                started.set()
 
     def _hear(self, event: RuntimeEvent) -> None:
         self._pleg.hear(event)

@@ -102,8 +102,8 @@ class PodStorage:
         places: dict[str, Place] = {}
         refresh: list[float] = []
         for volume in pod.spec.volumes:
-            tokens = await self._volume_tokens(pod, volume, refresh)
             try:
+                tokens = await self._volume_tokens(pod, volume, refresh)
                 places[volume.name] = await self._place(pod, volume, home, addresses, tokens)
             except (MountFailed, ConfigFailed, BadPath, OSError) as error:
                 raise MountFailed(f'MountVolume.SetUp failed for volume "{volume.name}" : {error}') from error

@@ -1,7 +1,7 @@
 """`python -m kubelite store …`: look after a store, whether its daemon runs or not.
 
 When no process has the file open it is opened here; else the daemon is asked through its control socket.
-Exit codes: 0 done, 1 the store is damaged or refused, 2 wrong arguments (argparse).
+What cannot be done is one line on stderr and exit code 2.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ _HELP = {
 _ARGUMENT = {"backup": "FILE", "restore": "FILE", "import": "FILE", "compact": "REVISION", "history": "KEY"}
 
 
-def main(argv: Sequence[str]) -> int:
-    """Runs one command; returns the exit code."""
+def main(argv: Sequence[str], *, data_dir: Path) -> int:
+    """Runs one command, by default on the store in `data_dir`; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m kubelite store", description="Look after a store.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in (*COMMANDS, "restore"):
         command = commands.add_parser(name, help=_HELP[name])
-        command.add_argument("--data-dir", type=Path, required=True, help=f"the directory that holds {FILE}")
+        place = f"the directory that holds {FILE} (default: %(default)s)"
+        command.add_argument("--data-dir", type=Path, default=data_dir, help=place)
         if name in _ARGUMENT:
             nargs = "?" if name == "compact" else None
             command.add_argument("argument", metavar=_ARGUMENT[name], nargs=nargs, default="")
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         anyio.run(_run, arguments.data_dir, Request(command=arguments.command, argument=argument))
     except (StoreError, OSError, ValueError) as error:
         sys.stderr.write(f"kubelite store: {error}\n")
-        return 1
+        return 2
     return 0
 
 

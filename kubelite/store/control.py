@@ -6,7 +6,9 @@ A request is one JSON object on a line, `{"command": "compact", "argument": "120
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -76,7 +78,8 @@ def describe(event: Event) -> str:
 async def serve(store: LocalStore, path: Path, *, task_status: anyio.abc.TaskStatus[None]) -> None:
     """Answers at the socket `path` until cancelled; started once the socket is bound."""
     await anyio.Path(path).unlink(missing_ok=True)
-    listener = await anyio.create_unix_listener(path, mode=0o600)
+    with _short(path) as name:
+        listener = await anyio.create_unix_listener(name, mode=0o600)
 
     async def answer(stream: anyio.abc.SocketStream) -> None:
         async with stream:
@@ -104,7 +107,8 @@ async def serve(store: LocalStore, path: Path, *, task_status: anyio.abc.TaskSta
 async def ask(path: Path, request: Request) -> AsyncIterator[str]:
     """As `operate`, of the daemon that answers at `path`. Raises: StoreError, Unavailable."""
     try:
-        stream = await anyio.connect_unix(path)
+        with _short(path) as name:
+            stream = await anyio.connect_unix(name)
     except OSError as error:
         raise Unavailable(f"a process has the store open but does not answer at {path}: {error}") from error
     async with stream:
@@ -118,3 +122,13 @@ async def ask(path: Path, request: Request) -> AsyncIterator[str]:
                 return
             else:
                 raise StoreError(answer.line)
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name of `path` that fits a socket's address, whose limit is 107 bytes."""
+    directory = os.open(path.parent, os.O_PATH)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

@@ -1,8 +1,8 @@
 """The store on an existing etcd v3 cluster: the same contract for several kubelite servers at once.
 
 Revisions, comparison and watching are etcd's own. `revision` is the newest that this client has seen, so "now" in a watch means
-after that. Causes are not kept: etcd has no place for them beside the value. A transaction whose connection breaks is
-reported as Unavailable although etcd may have carried it out; whoever retries must compare, as registry does.
+after that. Causes are not kept: etcd has no place for them beside the value. A transaction whose connection breaks, or whose
+answer does not come in time, is reported as OutcomeUnknown; whoever retries must compare, as registry does.
 
 Each watch is a stream of its own. When its member goes, it opens another one behind the last revision that it delivered.
 A paused watch does not read, and etcd holds it back.
@@ -13,7 +13,7 @@ Source: https://etcd.io/docs/v3.5/learning/api/
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -110,6 +110,18 @@ class EtcdStore:
             raise await self._explained(error, revision) from error
         self._see(answer.header)
         return _range(answer, revision or answer.header.revision)
+
+    def present(
+        self, key: str, end: str | None, show: Callable[[Range], None], lost: Callable[[StoreError], None]
+    ) -> None:
+        async def read() -> None:
+            try:
+                show(await self.range(key, end))
+            except StoreError as error:
+                lost(error)
+
+        self._require_open()
+        self._tasks.start_soon(read)
 
     async def txn(self, txn: Txn) -> TxnResult:
         self._require_open()

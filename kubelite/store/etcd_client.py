@@ -16,7 +16,7 @@ import anyio
 import msgspec
 
 from kubelite.store import etcd_messages_pb2 as pb
-from kubelite.store.store import StoreError, Unavailable
+from kubelite.store.store import OutcomeUnknown, StoreError, Unavailable
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Answer = TypeVar("Answer", bound=Message)
 
 CALL_TIMEOUT_S = 10.0
+#: Reasons of UNAVAILABLE that say that nothing was done. Source: etcd api/v3rpc/rpctypes/error.go
+NOT_SENT = ("no leader", "etcdserver: not capable", "failed to connect to all addresses")
 #: One member's answer may hold a whole LIST.
 MAX_MESSAGE_BYTES = 512 << 20
 
@@ -92,11 +94,11 @@ class EtcdClient:
         except ImportError as error:
             raise StoreError("an etcd store needs grpcio: pip install 'kubelite[etcd]'") from error
         config = self._config
-        addresses = []
-        for endpoint in config.endpoints:
-            host, _, port = endpoint.rpartition(":")
-            found = await anyio.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
-            addresses.append(f"{found[0][4][0]}:{port}")
+        try:
+            addresses = [await _resolve(endpoint) for endpoint in config.endpoints]
+            ca, cert, key = [await _read(name) for name in (config.ca_file, config.cert_file, config.key_file)]
+        except OSError as error:
+            raise StoreError(f"cannot connect to etcd: {error}") from error
         options: list[tuple[str, Any]] = [
             ("grpc.lb_policy_name", "round_robin"),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -109,7 +111,6 @@ class EtcdClient:
         ]
         target = "ipv4:" + ",".join(addresses)
         if config.ca_file:
-            ca, cert, key = [await _read(name) for name in (config.ca_file, config.cert_file, config.key_file)]
             credentials = grpc.ssl_channel_credentials(ca, key, cert)
             options.append(("grpc.ssl_target_name_override", config.endpoints[0].rpartition(":")[0]))
             self._channel = grpc.aio.secure_channel(target, credentials, options)
@@ -123,7 +124,7 @@ class EtcdClient:
             await self._channel.close()
 
     async def call(self, method: str, request: Message, answer: type[Answer]) -> Answer:
-        """One call. Raises: Refused; Unavailable when no member answered, and it is unknown whether one acted."""
+        """One call. Raises: Refused; Unavailable when nothing was done; OutcomeUnknown when no member answered."""
         import grpc
 
         for attempt in (1, 2):
@@ -173,9 +174,18 @@ def _translated(error: Any) -> StoreError:
     import grpc
 
     detail = str(error.details())
-    if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
-        return Unavailable(f"etcd: {detail}")
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE if any(text in detail for text in NOT_SENT):
+            return Unavailable(f"etcd: {detail}")
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED | grpc.StatusCode.CANCELLED:
+            return OutcomeUnknown(f"etcd: {detail}; whether anything was written is unknown")
     return Refused(detail)
+
+
+async def _resolve(endpoint: str) -> str:
+    host, _, port = endpoint.rpartition(":")
+    found = await anyio.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    return f"{found[0][4][0]}:{port}"
 
 
 async def _read(name: str) -> bytes | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -33,6 +33,7 @@ from kubelite.store.store import (
     Range,
     Record,
     Sink,
+    StoreError,
     Txn,
     TxnResult,
     Unavailable,
@@ -136,6 +137,11 @@ class LocalStore(ABC):
             raise Compacted(window.base)
         found = mvcc.read(self._keys, window, Get(key, end, limit), revision or window.revision)
         return without_values(found) if keys_only else found
+
+    def present(
+        self, key: str, end: str | None, show: Callable[[Range], None], lost: Callable[[StoreError], None]
+    ) -> None:
+        show(mvcc.read(self._keys, self._window, Get(key, end), self._window.revision))
 
     async def reached(self, revision: int) -> None:
         """Returns once `revision` is visible."""

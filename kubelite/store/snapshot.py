@@ -54,10 +54,10 @@ async def backup(store: LocalStore, target: Path) -> int:
         for row in _rows(branch):
             frame.append(row)
             if len(frame) >= FRAME_ROWS and row[1] == 0:  # a batch of rows begins with a revision
-                await channel.ask("append", frame[:-1])
+                await channel.ask("append", (0, frame[:-1]))
                 frame = frame[-1:]
         if frame:
-            await channel.ask("append", frame)
+            await channel.ask("append", (0, frame))
         base = branch.compact_revision
         await channel.ask("forget", (base, base, []))
         for number, lease in branch.leases().items():

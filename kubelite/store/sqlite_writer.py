@@ -9,7 +9,9 @@ Frames on the socket are an 8-byte length and a marshalled value: to here `(oper
 order. Before the first answer come `("compact", revision)`, the rows of the log, `("rows", [...])` each, and
 `("ready", {...})`; or an error.
 
-* A batch of rows is one INSERT in autocommit mode: one statement, one hop to aiosqlite's thread, one durable transaction.
+* The batches of rows that have arrived are one INSERT in autocommit mode: one statement, one hop to aiosqlite's thread, one
+  durable transaction. The first is answered with the number of rows and the seconds that it took.
+* A batch was decided on top of those before it: when one fails, the later ones of its era (a number) are refused.
 * A row's id is `revision << SUB_BITS | number within the revision`, so a revision of many keys needs no second index.
 * After a failed commit the write-ahead log is emptied before anything else is written: a failed fsync may have left a whole
   transaction in the file, which a later recovery would take for a committed one.
@@ -32,6 +34,7 @@ import os
 import signal
 import socket
 import sqlite3
+import time
 from typing import Any
 from zlib import crc32
 
@@ -66,6 +69,7 @@ READ = f"""
 SELECT id >> {SUB_BITS}, key, create_revision, version, lease, cause, value, crc, id FROM log
 WHERE id > ? ORDER BY id LIMIT ?"""
 PAGE_ROWS = 500
+RECEIVE_BYTES = 1 << 20
 LOCK_PATIENCE_S = 2.0
 
 #: What a statement can fail with; the last two when a cell is not fit for SQLite.
@@ -81,31 +85,35 @@ class Refused(Exception):
 
 
 class Link:
-    """The socket to the parent. Blocking: there is nothing else to do meanwhile."""
+    """The socket to the parent."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(True)
+        self._buffer = bytearray()
 
-    def receive(self) -> tuple[str, Any] | None:
-        """The next request; None when the parent is gone."""
-        size = self._exactly(8)
-        body = size and self._exactly(int.from_bytes(size, "little"))
-        return marshal.loads(body) if body else None
-
-    def send(self, error: str, value: object) -> None:
-        body = marshal.dumps((error, value))  # type: ignore[arg-type]  # whatever it holds is plain
-        self._socket.sendall(len(body).to_bytes(8, "little") + body)
-
-    def _exactly(self, size: int) -> bytes | None:
-        buffer = bytearray(size)
-        view, got = memoryview(buffer), 0
-        while got < size:
-            count = self._socket.recv_into(view[got:])
-            if not count:
+    def receive(self, *, wait: bool) -> tuple[str, Any] | None:
+        """The next request; None when the parent is gone, or without `wait` when no whole one has arrived."""
+        buffer = self._buffer
+        while len(buffer) < 8 or len(buffer) - 8 < (size := int.from_bytes(buffer[:8], "little")):
+            try:
+                data = self._socket.recv(RECEIVE_BYTES, 0 if wait else socket.MSG_DONTWAIT)
+            except BlockingIOError:
                 return None
-            got += count
-        return bytes(buffer)
+            if not data:
+                return None
+            buffer += data
+        with memoryview(buffer) as view:
+            request: tuple[str, Any] = marshal.loads(view[8 : 8 + size])
+        del buffer[: 8 + size]
+        return request
+
+    def send(self, *answers: tuple[str, object]) -> None:
+        frames = []
+        for answer in answers:
+            body = marshal.dumps(answer)  # type: ignore[arg-type]  # whatever it holds is plain
+            frames += [len(body).to_bytes(8, "little"), body]
+        self._socket.sendall(b"".join(frames))
 
 
 class Log:
@@ -114,21 +122,27 @@ class Log:
     def __init__(self, db: aiosqlite.Connection) -> None:
         self._db = db
         self._wounded = False
+        self._failed_era = -1
 
-    async def append(self, rows: list[Row]) -> None:
-        """Writes `rows` (without crc) durably, all or none."""
-        await self._heal()
+    async def append(self, era: int, rows: list[Row]) -> tuple[int, float]:
+        """Writes `rows` (without crc) durably, all or none; returns their number and the seconds it took."""
+        if era == self._failed_era:
+            raise ValueError("a batch before this one was not written")
+        began = time.perf_counter()
         try:
+            await self._heal()
             if len(rows) <= MAX_ROWS:
                 await self._insert(rows)
-                return
-            await self._db.execute("BEGIN IMMEDIATE")
-            for at in range(0, len(rows), MAX_ROWS):
-                await self._insert(rows[at : at + MAX_ROWS])
-            await self._db.execute("COMMIT")
+            else:
+                await self._db.execute("BEGIN IMMEDIATE")
+                for at in range(0, len(rows), MAX_ROWS):
+                    await self._insert(rows[at : at + MAX_ROWS])
+                await self._db.execute("COMMIT")
         except FAULTS:
+            self._failed_era = era
             await self._wound()
             raise
+        return len(rows), time.perf_counter() - began
 
     async def forget(self, argument: tuple[int, int, list[tuple[int, str]]]) -> None:
         """Makes `revision` the compact one: deletes the rows `dead` (revision, key), and the tombstones after `start`."""
@@ -262,16 +276,39 @@ async def open_log(path: str) -> tuple[aiosqlite.Connection, int]:
 async def send_state(db: aiosqlite.Connection, link: Link, torn: int) -> None:
     """Sends every row and what else the parent must know. Raises: Refused("corrupt")."""
     found = [row[0] for row in await db.execute_fetchall("SELECT value FROM meta WHERE name = 'compact'")]
-    link.send("compact", found[0] if found else 0)
+    link.send(("compact", found[0] if found else 0))
     last = -1
     while page := list(await db.execute_fetchall(READ, (last, PAGE_ROWS))):
         for row in page:
             if row[7] != crc32(row[6] or b"", crc32(row[1].encode())):
                 raise Refused("corrupt", f"the checksum of {row[1]!r} at revision {row[0]} is wrong")
         last = page[-1][8]
-        link.send("rows", page)
+        link.send(("rows", page))
     leases = [tuple(row) for row in await db.execute_fetchall("SELECT id, ttl_ms FROM lease")]
-    link.send("ready", {"leases": leases, "torn": torn})
+    link.send(("ready", {"leases": leases, "torn": torn}))
+
+
+async def answer(link: Link, log: Log) -> None:
+    """Does what is asked until the parent closes the socket."""
+    operations = {name: getattr(log, name) for name in ("forget", "lease", "verify")}
+    request = link.receive(wait=True)
+    while request is not None:
+        operation, argument = request
+        request, batches = None, 1
+        try:
+            if operation != "append":
+                link.send(("", await operations[operation](argument)))
+            else:
+                era, rows = argument
+                while request := link.receive(wait=False):
+                    if request[0] != "append" or request[1][0] != era or len(rows) + len(request[1][1]) > MAX_ROWS:
+                        break
+                    rows += request[1][1]
+                    request, batches = None, batches + 1
+                link.send(("", await log.append(era, rows)), *[("", None)] * (batches - 1))
+        except FAULTS as error:
+            link.send(*[("unavailable", str(error))] * batches)
+        request = request or link.receive(wait=True)
 
 
 async def serve(fd: int, path: str) -> None:
@@ -281,28 +318,21 @@ async def serve(fd: int, path: str) -> None:
         held = lock(path)
         db, torn = await open_log(path)
     except Refused as error:
-        link.send(*error.args)
+        link.send(error.args)
         return
     except sqlite3.DatabaseError as error:
-        link.send("unavailable" if isinstance(error, sqlite3.OperationalError) else "corrupt", str(error))
+        link.send(("unavailable" if isinstance(error, sqlite3.OperationalError) else "corrupt", str(error)))
         return
     try:
         try:
             await send_state(db, link, torn)
         except Refused as error:
-            link.send(*error.args)
+            link.send(error.args)
             return
         except sqlite3.DatabaseError as error:
-            link.send("corrupt", str(error))
+            link.send(("corrupt", str(error)))
             return
-        log = Log(db)
-        operations = {name: getattr(log, name) for name in ("append", "forget", "lease", "verify")}
-        while (request := link.receive()) is not None:
-            operation, argument = request
-            try:
-                link.send("", await operations[operation](argument))
-            except FAULTS as error:
-                link.send("unavailable", str(error))
+        await answer(link, Log(db))
     except (BrokenPipeError, ConnectionResetError):
         return  # the parent was killed
     finally:

@@ -25,7 +25,7 @@ Source: https://etcd.io/docs/v3.5/learning/api/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -139,7 +139,11 @@ class Future(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store takes no writes (disk full, no quorum, closed); nothing was written."""
+    """The store takes no writes (disk full, no quorum, closed). Nothing was written, unless it is `OutcomeUnknown`."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The answer to a write was lost: it may have been written, or still be, or not. Only a remote store raises it."""
 
 
 class Sink(Protocol):
@@ -180,8 +184,16 @@ class Store(Protocol):
     ) -> Range:
         """[key, end), or only `key`. Use `prefix_end` for a prefix. Raises: Compacted, Future, Unavailable."""
 
+    def present(
+        self, key: str, end: str | None, show: Callable[[Range], None], lost: Callable[[StoreError], None]
+    ) -> None:
+        """Calls `show` with [key, end) as it is now: at once where it is in memory, else later on the loop, or then `lost`.
+
+        What happens after the revision shown is what a watch begun within `show` delivers.
+        """
+
     async def txn(self, txn: Txn) -> TxnResult:
-        """Runs `txn`; returns when it is durable and visible. Raises: Unavailable (nothing was written)."""
+        """Runs `txn`; returns when it is durable and visible. Raises: Unavailable, OutcomeUnknown."""
 
     def watch(self, key: str, end: str | None, sink: Sink, *, start_revision: int = 0) -> Subscription:
         """Delivers events of [key, end) to `sink`, first those retained from `start_revision` on. Raises: Compacted."""

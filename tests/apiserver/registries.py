@@ -9,11 +9,11 @@ from typing import Any
 from kubelite.actor.clock import SeededClock
 from kubelite.api import core_v1 as core
 from kubelite.api.meta import ObjectMeta
-from kubelite.apiserver.admission import Admission, standard_plugins
 from kubelite.apiserver.allocator import ServiceAllocator
 from kubelite.apiserver.bootstrap import bootstrap
 from kubelite.apiserver.interface import Change, Context, User
 from kubelite.apiserver.local import LocalClient
+from kubelite.apiserver.plugins import standard_admission
 from kubelite.apiserver.registry import ObjectRegistry
 from kubelite.store.memory import MemoryStore
 
@@ -35,7 +35,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     clock = SeededClock(7)
     async with MemoryStore(clock) as store:
         allocator = ServiceAllocator(clock, cidr="10.96.0.0/24", node_ports=(30000, 30063))
-        registry = ObjectRegistry(store, clock, admission=Admission(standard_plugins()), allocator=allocator)
+        registry = ObjectRegistry(store, clock, admission=standard_admission(clock), allocator=allocator)
         await bootstrap(registry, service_ip=allocator.first_ip, address="192.0.2.1", port=6443)
         client = LocalClient(registry)
         await client.create(core.ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,8 +36,9 @@ def new_daemon(tmp_path_factory: pytest.TempPathFactory, kubectl: kubectls.Kubec
     made: list[Daemon] = []
 
     def make(*settings: str) -> Daemon:
-        number = next(_networks)
-        networks = ("--pod-cidr", f"10.20{number % 10}.0.0/16", "--service-cidr", f"10.9{number % 10}.0.0/20")
+        # Several test runs may share the machine, so the network goes by the process.
+        network = f"10.{100 + (os.getpid() * 8 + next(_networks)) % 144}"
+        networks = ("--pod-cidr", f"{network}.0.0/17", "--service-cidr", f"{network}.128.0/20")
         daemon = Daemon(tmp_path_factory.mktemp("kubelite") / "data", kubectl.path, *networks, *settings)
         made.append(daemon)
         return daemon
