@@ -1,9 +1,11 @@
-"""Durable writes: kubelite's sqlite store in process, and etcd 3 over its gRPC API, in alternating rounds.
+"""Durable writes: kubelite's sqlite store in process and behind a socket, and etcd 3 over its gRPC API, in alternating rounds.
 
     python -m benchmarks.store_puts [--rounds 5] [--seconds 1] [--clients 1,64,1000] [--json]
 
-Each client has one write under way. Ours are compare-and-swap transactions called in process, so they pay no network; etcd's
-are plain puts through one loopback connection. The ratio is what embedding buys, not what the engines differ by.
+Each client has one write under way.
+* `in process`: compare-and-swap transactions, which pay no network. The ratio is what embedding buys.
+* `sockets`: plain puts to a store in a process of its own, over one loopback connection and a minimal protocol.
+* `etcd`: plain puts from the same client program, over one loopback connection, gRPC as etcd speaks it.
 """
 
 from __future__ import annotations
@@ -12,11 +14,15 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import time
+from collections.abc import Callable
+from functools import partial
 
 import anyio
 
 from benchmarks.store_rig import connect, etcd, grpc_headers, progress, quantile, scratch, spread
+from benchmarks.store_service import ServiceConnection, put_message, service
 from kubelite.actor.clock import SystemClock
 from kubelite.store import etcd_messages_pb2 as pb
 from kubelite.store.sqlite import SqliteStore
@@ -72,32 +78,69 @@ async def measure_ours(clients: int, seconds: float) -> dict[str, float]:
             return meter.result()
 
 
+async def measure_sockets(clients: int, seconds: float) -> dict[str, float]:
+    with scratch() as directory:
+        async with service(directory) as port:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_connection(ServiceConnection, "127.0.0.1", port)
+            return await closed_loop(connection.call, put_message, clients, seconds)
+
+
 async def measure_etcd(clients: int, seconds: float) -> dict[str, float]:
     with etcd() as port:
-        connection = await connect(port)
-        meter, headers, left = Meter(seconds), grpc_headers("KV/Put"), clients
-        over = asyncio.Event()
+        connection, headers = await connect(port), grpc_headers("KV/Put")
 
-        def start(message: bytes) -> None:
-            since = time.perf_counter()
+        def message(key: str, value: bytes) -> bytes:
+            return pb.PutRequest(key=key.encode(), value=value).SerializeToString()
 
-            def done(answer: bytes) -> None:
-                nonlocal left
-                assert answer, "etcd refused a put"
-                if meter.took(since):
-                    start(message)
-                    return
-                left -= 1
-                if not left:
-                    over.set()
+        return await closed_loop(partial(connection.call, headers), message, clients, seconds)
 
-            connection.call(headers, message, done)
 
-        for number in range(clients):
-            key = f"/registry/pods/default/{number}".encode()
-            start(pb.PutRequest(key=key, value=VALUE).SerializeToString())
-        await over.wait()
-        return meter.result()
+async def closed_loop(
+    call: Callable[[bytes, Callable[[bytes], None]], None],
+    message_of: Callable[[str, bytes], bytes],
+    clients: int,
+    seconds: float,
+) -> dict[str, float]:
+    """Each client puts its key again as soon as it has the answer."""
+    meter, left, over = Meter(seconds), clients, asyncio.Event()
+
+    def start(message: bytes) -> None:
+        since = time.perf_counter()
+
+        def done(answer: bytes) -> None:
+            nonlocal left
+            assert answer, "a put was refused"
+            if meter.took(since):
+                start(message)
+                return
+            left -= 1
+            if not left:
+                over.set()
+
+        call(message, done)
+
+    for number in range(clients):
+        start(message_of(f"/registry/pods/default/{number}", VALUE))
+    await over.wait()
+    return meter.result()
+
+
+SIDES = {"in process": measure_ours, "sockets": measure_sockets, "etcd": measure_etcd}
+
+
+def show(clients: int, rounds: list[dict[str, dict[str, float]]]) -> None:
+    print(f"\r{clients:>6} clients")
+    for name in rounds[0]:
+        sides = [found[name] for found in rounds]
+        line = (
+            f"  {name:<11} {spread([side['per_s'] for side in sides])}/s, p99 {spread([s['p99_ms'] for s in sides])} ms"
+        )
+        if name != "etcd" and "etcd" in rounds[0]:
+            ratios = [found[name]["per_s"] / found["etcd"]["per_s"] for found in rounds]
+            tails = [found[name]["p99_ms"] / found["etcd"]["p99_ms"] for found in rounds]
+            line += f"; to etcd {spread(ratios)}, p99 {spread(tails)}"
+        print(line)
 
 
 def main() -> None:
@@ -107,20 +150,19 @@ def main() -> None:
     parser.add_argument("--clients", default="1,64,1000")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    sides = {name: measure for name, measure in SIDES.items() if name != "etcd" or shutil.which("etcd")}
     report = []
     for clients in map(int, arguments.clients.split(",")):
         rounds = []
         for number in range(arguments.rounds):
-            progress(f"{clients} clients, round {number + 1} of {arguments.rounds}")
-            ours = asyncio.run(measure_ours(clients, arguments.seconds))
-            rounds.append((ours, asyncio.run(measure_etcd(clients, arguments.seconds))))
+            found = {}
+            for name, measure in sides.items():
+                progress(f"{clients} clients, round {number + 1} of {arguments.rounds}: {name}")
+                found[name] = asyncio.run(measure(clients, arguments.seconds))
+            rounds.append(found)
         report.append({"clients": clients, "rounds": rounds})
         if not arguments.json:
-            ratios = [ours["per_s"] / theirs["per_s"] for ours, theirs in rounds]
-            tails = [ours["p99_ms"] / theirs["p99_ms"] for ours, theirs in rounds]
-            print(f"\r{clients:>5} clients  ours {spread([ours['per_s'] for ours, _ in rounds])}/s", end="")
-            print(f"  etcd {spread([theirs['per_s'] for _, theirs in rounds])}/s", end="")
-            print(f"  ratio {spread(ratios)}  p99 ratio {spread(tails)}")
+            show(clients, rounds)
     if arguments.json:
         print(json.dumps(report))
 

@@ -1,6 +1,6 @@
 """The other process of watch_throughput: a reader of many watches that counts events without decoding them.
 
-    python -m benchmarks.store_watchers ours|etcd PORT WATCHERS MARK
+    python -m benchmarks.store_watchers ours|http|https|etcd PORT WATCHERS MARK
 
 Every event's value begins with MARK and 8 bytes of time (nanoseconds of the monotonic clock, as 16 hex digits). The reader says
 `ready` when all watches are open; at the end of its input it prints how many events it saw, when the first and the last came,
@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import selectors
 import socket
+import ssl
 import sys
 import time
-from typing import Any
 
 from benchmarks.store_rig import PREFACE, SETTINGS, UPDATE, WINDOW, frame, grpc_headers
 from kubelite.store import etcd_messages_pb2 as pb
@@ -22,6 +22,7 @@ from kubelite.store import etcd_messages_pb2 as pb
 #: etcd serves many watches on a connection; this many connections are its best.
 ETCD_CONNECTIONS = 4
 CREDIT = 1 << 28
+WATCH_PATH = "/api/v1/namespaces/default/configmaps?watch=true"
 
 
 class Counter:
@@ -93,10 +94,41 @@ def open_etcd(port: int, watchers: int) -> list[tuple[socket.socket, EtcdCredit 
     return opened
 
 
+def open_http(port: int, watchers: int, *, tls: bool) -> list[tuple[socket.socket, EtcdCredit | None]]:
+    """Watches of ConfigMaps, each on a connection of its own; a watch is open when its first bytes have come."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = f"GET {WATCH_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n".encode()
+    opened: list[tuple[socket.socket, EtcdCredit | None]] = []
+    for _ in range(watchers):
+        connection = socket.create_connection(("127.0.0.1", port))
+        if tls:
+            connection = context.wrap_socket(connection)
+        connection.sendall(request)
+        opened.append((connection, None))
+    for connection, _ in opened:
+        answer = connection.recv(1 << 16)
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+    return opened
+
+
+def receive(connection: socket.socket) -> bytes:
+    """What there is; TLS may hold more than the kernel knows of."""
+    try:
+        data = connection.recv(1 << 20)
+        while isinstance(connection, ssl.SSLSocket) and connection.pending():
+            data += connection.recv(1 << 20)
+    except (ssl.SSLWantReadError, BlockingIOError):
+        return b""
+    return data
+
+
 def main() -> None:
     side, port, watchers, mark = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].encode()
     if side == "etcd":
         connections = open_etcd(port, watchers)
+    elif side in ("http", "https"):
+        connections = open_http(port, watchers, tls=side == "https")
     else:
         connections = [(socket.create_connection(("127.0.0.1", port)), None) for _ in range(watchers)]
     selector = selectors.DefaultSelector()
@@ -119,7 +151,8 @@ def main() -> None:
                 selector.unregister(sys.stdin)
                 continue
             counter, credit = key.data
-            data: Any = key.fileobj.recv(1 << 20)  # type: ignore[union-attr]  # a socket
+            assert isinstance(key.fileobj, socket.socket)
+            data = receive(key.fileobj)
             found = counter.feed(credit.payload(data) if credit else data, latencies)
             if found:
                 ended = time.perf_counter()

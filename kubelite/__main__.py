@@ -1,4 +1,4 @@
-"""The command line: `python -m kubelite [settings]` runs a cluster; `cleanup` and `store` are commands of their own.
+"""The command line: `python -m kubelite [settings]` runs a cluster; `cleanup`, `image` and `store` are commands of their own.
 
 What a person did wrong, or what the host lacks, is one line on stderr and exit code 2.
 """
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if words and words[0] == "cleanup":
             return _cleanup(words[1:])
+        if words and words[0] == "image":
+            return _image(words[1:])
         if words and words[0] == "store":
             from kubelite.store.cli import main as store_main
 
@@ -98,6 +100,16 @@ def _no_authorities() -> Iterator[None]:
         del os.environ["SSL_CERT_FILE"]
         if before is not None:
             os.environ["SSL_CERT_FILE"] = before
+
+
+def _image(words: Sequence[str]) -> int:
+    from kubelite.kubelet.image_command import main as image_main
+    from kubelite.kubelet.runtime import RuntimeFailed
+
+    try:
+        return image_main(words, load([], os.environ).docker_socket)
+    except (RuntimeFailed, OSError) as error:
+        raise HostProblem(str(error)) from error
 
 
 def _cleanup(words: Sequence[str]) -> int:

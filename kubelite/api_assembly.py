@@ -17,8 +17,10 @@ from anyio.abc import TaskStatus
 
 from kubelite.actor.clock import Clock
 from kubelite.actor.supervisor import Stage, Supervisor
+from kubelite.apiserver.admission_certificates import CertificateRequests
 from kubelite.apiserver.allocator import ServiceAllocator
 from kubelite.apiserver.bootstrap import bootstrap, bootstrap_dns
+from kubelite.apiserver.custom import CustomResources
 from kubelite.apiserver.local import LocalClient
 from kubelite.apiserver.plugins import standard_admission
 from kubelite.apiserver.rbac import Rules
@@ -51,10 +53,11 @@ class Api:
         self._api_server: ApiServer | None = None
         # Pods get tokens unless they would wait for an authority that is never published.
         token_suffix = clock.suffix if serve or not config.uses_host else None
+        checks = (CertificateRequests(self._rules), EscalationCheck(self._rules))
         self.registry = ObjectRegistry(
             store,
             clock,
-            admission=standard_admission(clock, token_suffix=token_suffix, checks=(EscalationCheck(self._rules),)),
+            admission=standard_admission(clock, token_suffix=token_suffix, checks=checks),
             allocator=ServiceAllocator(clock, cidr=config.service_cidr),
             signing_key=SigningKey(data.pki if data else None),
         )
@@ -63,8 +66,8 @@ class Api:
     def supervisor(self) -> Supervisor:
         """The API's actors."""
         beginning = _Beginning(self.registry, self._config, port=lambda: self.port)
-        stages = [*self._server(), Stage((beginning,))] if self._serve else [Stage((beginning,))]
-        return Supervisor("api", stages, self._clock)
+        custom = Stage((CustomResources(self.registry, self._clock),))  # first: kinds are there when the API serves
+        return Supervisor("api", [custom, *(self._server() if self._serve else ()), Stage((beginning,))], self._clock)
 
     def _server(self) -> list[Stage]:
         from kubelite.apiserver.authn import Authenticator

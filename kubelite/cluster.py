@@ -27,7 +27,7 @@ from kubelite.store_assembly import enter_store, make_store
 
 if TYPE_CHECKING:
     from kubelite.api.meta import Object
-    from kubelite.api.scheme import Resource
+    from kubelite.api.scheme import Resource, Scheme
     from kubelite.api_assembly import Api
     from kubelite.client.interface import Client
     from kubelite.client.view import View
@@ -73,17 +73,39 @@ class Cluster:
         """The shared, indexed, always current picture that the controllers decide on."""
         return self._components.informers.view
 
+    @property
+    def scheme(self) -> Scheme:
+        """What is served just now; a custom kind's class is `scheme.kind(group, version, kind).type`."""
+        return self._api.registry.scheme
+
     async def apply(self, manifest: str | Path, namespace: str = "default") -> list[Object]:
         """Applies a file, or the text of one, as `kubectl apply --server-side` does; returns the objects as stored.
+
+        Custom kinds that it defines are served when it returns.
 
         Raises: StatusError, OSError.
         """
         from kubelite.api.manifest import parse_manifest, read_manifest, resource_of
 
         text = manifest if isinstance(manifest, str) and "\n" in manifest else Path(manifest).read_text()  # noqa: ASYNC240  small, and a thread would outlive the cluster
-        scheme = self._api.registry.scheme
+        scheme = self.scheme
         parse_manifest(text, scheme)  # all of it is readable before any of it is applied
-        return [await self._apply(resource_of(plain, scheme), plain, namespace) for plain in read_manifest(text)]
+        applied = [await self._apply(resource_of(plain, scheme), plain, namespace) for plain in read_manifest(text)]
+        for obj in applied:
+            if obj.kind == "CustomResourceDefinition":
+                await self._served(obj)
+        return applied
+
+    async def _served(self, definition: Object) -> None:
+        """Waits until a custom kind can be used, or its names are refused."""
+        meta = definition.metadata
+        selector = f"metadata.name={meta.name}"
+        async with self.client.watch(type(definition), resource_version="0", field_selector=selector) as batches:
+            async for batch in batches:
+                status: Any = getattr(batch[-1].object, "status", None)
+                known = {item.type: item.status for item in status.conditions}
+                if known.get("Established") == "True" or known.get("NamesAccepted") == "False":
+                    return
 
     async def _apply(self, resource: Resource, plain: dict[str, Any], namespace: str) -> Object:
         meta = plain["metadata"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from kubelite.actor.clock import Clock
 from kubelite.actor.supervisor import Stage, Supervisor
-from kubelite.api.core_v1 import Namespace, Service
+from kubelite.api.core_v1 import Namespace, PersistentVolume, Service
 from kubelite.api.discovery_v1 import EndpointSlice
 from kubelite.api.meta import Object
 from kubelite.client.feeds import NODE_INDEX
@@ -23,8 +24,9 @@ from kubelite.client.recorder import Recorder
 from kubelite.client.streams import PodStreams
 from kubelite.client.view import Controller
 from kubelite.config import Config, ConfigError
-from kubelite.controllers import INDEXES as CONTROLLER_INDEXES, standard
+from kubelite.controllers import INDEXES as CONTROLLER_INDEXES, VOLUME_ROOT, standard
 from kubelite.data_dir import DataDir
+from kubelite.kubelet.volume_reclaimer import VolumeReclaimer, nothing, remover
 from kubelite.nodes import NODE_KINDS, NodeParts, simulated_nodes
 from kubelite.scheduler import INDEXES as SCHEDULER_INDEXES, Scheduler
 
@@ -42,7 +44,8 @@ class Components:
         self, config: Config, client: Client, clock: Clock, data: DataDir | None, *, root_ca: str = ""
     ) -> None:
         recorder = Recorder(client, clock)
-        controllers = (*standard(root_ca=root_ca), Scheduler())
+        volumes = data.path.absolute() / "volumes" if data else Path(VOLUME_ROOT)
+        controllers = (*standard(root_ca=root_ca, volume_root=str(volumes)), Scheduler())
         running = _running(config, controllers)
         # everybody's kinds, so that the cluster's view is the same whatever runs
         watched = (kind for each in controllers for kind in (*(watch.type for watch in each.watches), *each.reads))
@@ -57,12 +60,19 @@ class Components:
         else:
             nodes = simulated_nodes(config, parts)
         self.streams: dict[str, PodStreams] = {name: kubelet.streams for name, kubelet in nodes.kubelets.items()}
+        reclaimer = VolumeReclaimer(
+            self.informers[PersistentVolume],
+            client,
+            recorder,
+            clock,
+            remove=remover(volumes) if config.uses_host else nothing,
+        )
         hosts = [Host(each, client, self.informers, recorder, clock) for each in running]
-        decided = _elected(hosts, client, clock) if config.store.startswith("etcd://") else hosts
+        decided = _elected(running, hosts, client, clock) if config.store.startswith("etcd://") else hosts
         stages = [
             Stage((self.informers, recorder, *nodes.network)),
             Stage((*decided, *nodes.services)),
-            Stage(tuple(nodes.kubelets.values())),
+            Stage((*nodes.kubelets.values(), *((reclaimer,) if nodes.kubelets else ()))),
         ]
         self.supervisor = Supervisor("components", stages, clock)
 
@@ -78,13 +88,15 @@ def _running(config: Config, controllers: Sequence[Controller]) -> list[Controll
     ]
 
 
-def _elected(hosts: Sequence[Host], client: Client, clock: Clock) -> list[Leader]:
-    """The hosts, each running where its Lease is held: other servers on the same store have the same ones."""
+def _elected(running: Sequence[Controller], hosts: Sequence[Host], client: Client, clock: Clock) -> list[Leader]:
+    """The hosts of `running`, each where its Lease is held: other servers on the same store have the same ones."""
     identity = f"{socket.gethostname().lower()}_{clock.uid()}"
-    scheduler = [host for host in hosts if host.name == f"controller/{Scheduler.name}"]
-    parts = {"kube-controller-manager": [host for host in hosts if host not in scheduler], "kube-scheduler": scheduler}
+    parts: dict[str, list[Host]] = {}
+    for each, host in zip(running, hosts, strict=True):
+        parts.setdefault("kube-scheduler" if isinstance(each, Scheduler) else "kube-controller-manager", []).append(
+            host
+        )
     return [
         Leader(name, partial(Supervisor, name, [Stage(tuple(part))], clock), client, clock, identity=identity)
         for name, part in parts.items()
-        if part
     ]

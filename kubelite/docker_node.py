@@ -23,19 +23,22 @@ from kubelite.kubelet.addresses import AddressPool
 from kubelite.kubelet.cleanup import cleanup
 from kubelite.kubelet.docker import DockerRuntime
 from kubelite.kubelet.handlers import RuntimeProbes
+from kubelite.kubelet.host_ports import HostPort
 from kubelite.kubelet.instance import cgroup_root, instance_id, link_prefix
 from kubelite.kubelet.kubelet import Kubelet, NodeSettings
 from kubelite.kubelet.machine import host_address, read_health, read_machine
 from kubelite.kubelet.network import PodNetwork
+from kubelite.kubelet.parts import NoServices
 from kubelite.kubelet.pod_storage import PodStorage, StorageSettings, Token, TokenRequest
 from kubelite.kubelet.runtime import RuntimeFailed
 from kubelite.kubelet.storage import MountFailed
-from kubelite.nodes import NodeParts, Nodes, stay, surroundings
+from kubelite.nodes import NodeParts, Nodes, surroundings
 from kubelite.proxy.dns import Responder
 from kubelite.proxy.dns_server import DnsServer
 from kubelite.proxy.forward import Forwarder, host_resolvers
 from kubelite.proxy.nftables import NftablesError
 from kubelite.proxy.proxier import Proxier, ProxyConfig, remove_table
+from kubelite.proxy.services import Endpoint, ServicePort
 from kubelite.proxy.table import TableConfig
 
 
@@ -51,6 +54,31 @@ class _HostNetwork:
         await self._network.setup()
         task_status.started()
         await anyio.sleep_forever()
+
+
+class _Gate:
+    """The kubelet's words, said to the proxy in its own."""
+
+    def __init__(self, proxier: Proxier, node_name: str) -> None:
+        self._proxier = proxier
+        self._node_name = node_name
+        self.remove_endpoint = proxier.remove_endpoint
+        self.restore_endpoint = proxier.restore_endpoint
+
+    def map_host_ports(self, pod_uid: str, ip: str, ports: tuple[HostPort, ...]) -> None:
+        owner = f"host-ports/{pod_uid}"
+        services = []
+        for each in ports:
+            port = ServicePort(
+                owner=owner,
+                protocol=each.protocol,
+                port=each.port,
+                external_ips=(each.host_ip,) if each.host_ip else (),
+                node_port=0 if each.host_ip else each.port,
+                external_local=True,  # the client's address stays visible
+            )
+            services.append((port, (Endpoint(ip=ip, port=each.container_port, node=self._node_name),)))
+        self._proxier.replace_static(owner, services)
 
 
 async def _issue_token(client: Client, request: TokenRequest) -> Token:
@@ -112,7 +140,7 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
             pod_cidr=config.pod_cidr,
             cluster_domain=config.cluster_domain,
         ),
-        surroundings(parts, pods, name, proxier.remove_endpoint if config.runs("proxy") else stay),
+        surroundings(parts, pods, name, _Gate(proxier, name) if config.runs("proxy") else NoServices()),
         runtime=runtime,
         addresses=AddressPool(config.pod_cidr),
         probes=RuntimeProbes(runtime),

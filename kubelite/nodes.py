@@ -8,7 +8,7 @@ import msgspec
 
 from kubelite.actor.actor import Actor
 from kubelite.actor.clock import Clock
-from kubelite.api import core_v1 as core
+from kubelite.api import core_v1 as core, node_v1 as node
 from kubelite.api.meta import Object
 from kubelite.client.feeds import PodsByNode
 from kubelite.client.informer import Informers
@@ -19,7 +19,7 @@ from kubelite.kubelet.addresses import AddressPool
 from kubelite.kubelet.handlers import SimulatedProbes
 from kubelite.kubelet.kubelet import Kubelet, NodeSettings, Surroundings
 from kubelite.kubelet.node_status import Health, Machine
-from kubelite.kubelet.parts import LeaveService
+from kubelite.kubelet.parts import NoServices, ServiceGate
 from kubelite.kubelet.simulated import SimulatedRuntime
 from kubelite.kubelet.storage import NoStorage
 
@@ -32,6 +32,7 @@ NODE_KINDS: tuple[type[Object], ...] = (
     core.Service,
     core.PersistentVolume,
     core.PersistentVolumeClaim,
+    node.RuntimeClass,
 )
 _GIB = 1 << 30
 #: A simulated node's machine.
@@ -75,7 +76,7 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
         )
         kubelets[name] = Kubelet(
             NodeSettings(name=name, machine=machine, pod_cidr=str(subnet), cluster_domain=config.cluster_domain),
-            surroundings(parts, pods, name, stay),
+            surroundings(parts, pods, name, NoServices()),
             runtime=runtime,
             addresses=AddressPool(str(subnet)),
             probes=SimulatedProbes(runtime.probe),
@@ -85,17 +86,13 @@ def simulated_nodes(config: Config, parts: NodeParts) -> Nodes:
     return Nodes(kubelets=kubelets)
 
 
-async def stay(ip: str) -> None:
-    """Where no proxy runs, pods are in no kernel's maps."""
-
-
-def surroundings(parts: NodeParts, pods: PodsByNode, node: str, leave_service: LeaveService) -> Surroundings:
+def surroundings(parts: NodeParts, pods: PodsByNode, name: str, services: ServiceGate) -> Surroundings:
     return Surroundings(
         client=parts.client,
         view=parts.informers.view,
-        pods=pods.of(node),
+        pods=pods.of(name),
         configs=(parts.informers[core.ConfigMap], parts.informers[core.Secret]),
         recorder=parts.recorder,
         clock=parts.clock,
-        leave_service=leave_service,
+        services=services,
     )

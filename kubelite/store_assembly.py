@@ -1,7 +1,7 @@
 """The store put together: which backend a configuration names, and what goes with it on this host.
 
-Part of the composition root. `make_store` starts what takes time by itself (the writer of the sqlite store), `enter_store` waits
-for it. Beside the sqlite store of a daemon stands the socket where `python -m kubelite store` reaches it.
+Part of the composition root. `make_store` starts what takes time by itself (the writer of the sqlite store), `enter_store`
+waits for it. Beside the sqlite store of a daemon stands the socket where `python -m kubelite store` reaches it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ b'{"metadata":{"name":"a"}}'
 >>> splice(stored, 7, ConfigMap)
 b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"}}'
 
-Items of a list carry no kind, as upstream's. Of custom kinds the content stands beside the metadata, its keys in order. What a client sends is decoded by `decode`, whose errors are BadRequests.
+Items of a list carry no kind, as upstream's. Of custom kinds the content stands beside the metadata, its keys in order.
+What a client sends is decoded by `decode`, whose errors are BadRequests.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import msgspec
 
 from kubelite.api.custom import CustomObject
 from kubelite.api.custom_schema import well_formed
+from kubelite.api.errors import BadRequest
 from kubelite.api.meta import Object, ObjectMeta, TypedValue
 
 T = TypeVar("T")
@@ -84,14 +86,14 @@ def encode_stored(obj: Object) -> bytes:
 
 
 def present_form(type_: type[Object], stored: bytes) -> bytes:
-    """What was stored, as objects of the type are now: a custom kind's schema may have changed, or be that of another version.
-
-    Raises: BadRequest.
-    """
+    """What was stored, as objects of the type are now: a custom kind's schema may have changed, or be another version's."""
     if not issubclass(type_, CustomObject):
         return stored
     obj = decoder(type_).decode(splice(stored, 0))
-    return encode_stored(msgspec.structs.replace(obj, content=well_formed(type_, obj.content)))
+    try:
+        return encode_stored(msgspec.structs.replace(obj, content=well_formed(type_, obj.content)))
+    except BadRequest:  # written under another schema, and malformed under this one: shown as it is
+        return stored
 
 
 def splice(stored: bytes, revision: int, type_: type[TypedValue] | None = None) -> bytes:

@@ -9,6 +9,7 @@ apiVersion and metadata as plain data, not to be changed in place. What the cont
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -40,7 +41,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     selectable_fields: tuple[str, ...] = ()
     is_served: bool = True
     is_terminating: bool = False
-    unconvertible: str = ""  #: why objects cannot be had in this version
+    warning: str = ""  #: told to whoever uses the version
     etag: str = ""
 
     @property
@@ -98,7 +99,10 @@ def define(type_: type[CustomObject], definition: Definition) -> None:
 
 
 def definitions_of(crd: apiextensions.CustomResourceDefinition) -> Iterator[Definition]:
-    """The versions of a definition by the names that were accepted."""
+    """The versions of a definition by the names that were accepted.
+
+    Conversion webhooks are not called: where they are asked for, only the version that is stored is served.
+    """
     spec, names = crd.spec, crd.status.accepted_names
     is_terminating = any(item.type == "Terminating" and item.status == "True" for item in crd.status.conditions)
     has_webhook = spec.conversion is not None and spec.conversion.strategy == "Webhook"
@@ -116,11 +120,42 @@ def definitions_of(crd: apiextensions.CustomResourceDefinition) -> Iterator[Defi
             scale=subresources.scale if subresources else None,
             columns=version.additional_printer_columns,
             selectable_fields=tuple(item.json_path for item in version.selectable_fields),
-            is_served=version.served,
+            is_served=version.served and (version.storage or not has_webhook),
             is_terminating=is_terminating,
-            unconvertible="conversion webhooks are not called" if has_webhook and not version.storage else "",
+            warning=_deprecation(version, spec),
             etag=hashlib.sha256(msgspec.json.encode(version)).hexdigest(),
         )
+
+
+def _deprecation(
+    version: apiextensions.CustomResourceDefinitionVersion, spec: apiextensions.CustomResourceDefinitionSpec
+) -> str:
+    if not version.deprecated:
+        return ""
+    if version.deprecation_warning is not None:
+        return version.deprecation_warning
+    text = f"{spec.group}/{version.name} {spec.names.kind} is deprecated"
+    rank = version_rank(version.name)
+    newer = [
+        item.name for item in spec.versions if item.served and not item.deprecated and version_rank(item.name) < rank
+    ]
+    return f"{text}; use {spec.group}/{min(newer, key=version_rank)} {spec.names.kind}" if newer else text
+
+
+_VERSION = re.compile(r"v([0-9]+)(?:(alpha|beta)([0-9]+))?")
+
+
+def version_rank(version: str) -> tuple[int, int, int, str]:
+    """Sorts versions as clients prefer them: stable ones, beta, alpha, each with the newest first; other names last.
+
+    >>> sorted(("v1", "v2beta1", "v10", "v1alpha1", "other"), key=version_rank)
+    ['v10', 'v1', 'v2beta1', 'v1alpha1', 'other']
+
+    Source: k8s.io/apimachinery pkg/version/helpers.go
+    """
+    if (match := _VERSION.fullmatch(version)) is None:
+        return 3, 0, 0, version
+    return {"": 0, "beta": 1, "alpha": 2}[match[2] or ""], -int(match[1]), -int(match[3] or 0), ""
 
 
 def plain_schema(schema: apiextensions.JSONSchemaProps | None) -> dict[str, Any]:
@@ -159,5 +194,3 @@ def at_path(content: Any, path: str) -> Any:
     for key in path.removeprefix(".").split("."):
         content = content.get(key) if isinstance(content, dict) else None
     return content
-
-

@@ -1,5 +1,6 @@
-"""What a CustomResourceDefinition says by default, and whether it may be stored. Its schemas are judged by `custom_structural`. Pure.
+"""What a CustomResourceDefinition says by default, and whether it may be stored. Pure.
 
+Its schemas are judged by `custom_structural`.
 What all versions say alike is reported where upstream's internal form keeps it: under spec, not under each version.
 Source: k8s.io/apiextensions-apiserver v0.33 pkg/apis/apiextensions/{v1/defaults.go,v1/conversion.go,validation/validation.go}
 """
@@ -10,12 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from kubelite.api import apiextensions_v1 as apiextensions
 from kubelite.api.custom import plain_schema
 from kubelite.api.custom_structural import at_field, check_schema, has_defaults
-from kubelite.api.errors import FieldError
+from kubelite.api.errors import BadRequest, FieldError
 from kubelite.api.validation_field import (
     Errors,
     Format,
@@ -40,7 +42,11 @@ _BYPASS = "unapproved"
 
 
 def default_definition(crd: Crd) -> Crd:
+    """Raises: BadRequest for a schema that is none, where its type leaves open what it is."""
     spec = crd.spec
+    for version in spec.versions:
+        if version.schema is not None and version.schema.open_apiv3_schema is not None:
+            _check_parts(version.schema.open_apiv3_schema)
     names = replace(
         spec.names,
         singular=spec.names.singular or spec.names.kind.lower(),
@@ -55,6 +61,21 @@ def default_definition(crd: Crd) -> Crd:
     if not status.stored_versions:
         status = replace(status, stored_versions=tuple(item.name for item in spec.versions if item.storage)[:1])
     return replace(crd, spec=replace(spec, names=names, conversion=conversion), status=status)
+
+
+def _check_parts(schema: apiextensions.JSONSchemaProps) -> None:
+    parts = [*schema.properties.values(), *schema.all_of, *schema.any_of, *schema.one_of]
+    if schema.not_ is not None:
+        parts.append(schema.not_)
+    loose = [item for item in (schema.items, schema.additional_properties) if not isinstance(item, bool | None)]
+    for item in loose:
+        try:
+            parts += msgspec.convert(item if isinstance(item, list) else [item], list[apiextensions.JSONSchemaProps])
+        except msgspec.ValidationError as error:
+            what = 'CustomResourceDefinition in version "v1" cannot be handled as a CustomResourceDefinition'
+            raise BadRequest(f"{what}: {error}") from None
+    for part in parts:
+        _check_parts(part)
 
 
 def created_definition(crd: Crd) -> Crd:
@@ -79,12 +100,31 @@ def holds(crd: Crd, type_: str) -> bool:
     return found is not None and found.status == "True"
 
 
+def unsupported(plain: dict[str, Any]) -> list[str]:
+    """What a definition that a client sent asks for and will not get."""
+    found = []
+    if _mentions(plain, "x-kubernetes-validations"):
+        found.append("x-kubernetes-validations: rules are kept but not enforced")
+    conversion = plain["spec"].get("conversion") if isinstance(plain.get("spec"), dict) else None
+    if isinstance(conversion, dict) and conversion.get("strategy") == "Webhook":
+        found.append("spec.conversion.webhook: is not called, only the storage version is served")
+    return found
+
+
+def _mentions(plain: Any, key: str) -> bool:
+    if isinstance(plain, dict):
+        return bool(plain.get(key)) or any(_mentions(item, key) for item in plain.values())
+    return isinstance(plain, list) and any(_mentions(item, key) for item in plain)
+
+
 def validate_definition(crd: Crd) -> Errors:
     names = crd.spec.names
     found: Errors = []
     if crd.metadata.name != f"{names.plural}.{crd.spec.group}":
         found.append(invalid("metadata.name", crd.metadata.name, 'must be spec.names.plural+"."+spec.group'))
-    return found + _spec(crd) + _stored(crd) + _names(crd.status.accepted_names, "status.acceptedNames") + _approval(crd)
+    return (
+        found + _spec(crd) + _stored(crd) + _names(crd.status.accepted_names, "status.acceptedNames") + _approval(crd)
+    )
 
 
 def validate_definition_update(new: Crd, old: Crd) -> Errors:
@@ -126,7 +166,9 @@ def _spec(crd: Crd) -> Errors:
         why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
         found.append(invalid("spec.preserveUnknownFields", True, why))
         if any(has_defaults(_schema(item)) for item in spec.versions):
-            found.append(invalid("spec.preserveUnknownFields", True, "must be false in order to use defaults in the schema"))
+            found.append(
+                invalid("spec.preserveUnknownFields", True, "must be false in order to use defaults in the schema")
+            )
     return found
 
 
@@ -152,7 +194,11 @@ def _versions(crd: Crd) -> Errors:
         at = f"spec.versions[{index}]"
         if version.schema is None or version.schema.open_apiv3_schema is None:
             found.append(required(f"{at}.schema.openAPIV3Schema", "schemas are required"))
-        found += [invalid(f"{at}.name", version.name, ",".join(problems))] if (problems := dns1035_label(version.name)) else []
+        found += (
+            [invalid(f"{at}.name", version.name, ",".join(problems))]
+            if (problems := dns1035_label(version.name))
+            else []
+        )
         found += _deprecation(version, at)
 
         def place(name: str, own: str, common: str, first: bool = index == 0, at: str = at) -> str:
@@ -162,7 +208,9 @@ def _versions(crd: Crd) -> Errors:
     if len({item.name for item in versions}) != len(versions):
         found.append(invalid("spec.versions", _shown(versions), "must contain unique version names"))
     if sum(item.storage for item in versions) != 1:
-        found.append(invalid("spec.versions", _shown(versions), "must have exactly one version marked as storage version"))
+        found.append(
+            invalid("spec.versions", _shown(versions), "must have exactly one version marked as storage version")
+        )
     return found
 
 

@@ -61,7 +61,9 @@ _FORMATS: dict[str, Callable[[str], bool]] = {
     "byte": _tried(lambda value: b64decode(value, validate=True)),
     "ipv4": _tried(ipaddress.IPv4Address),
     "ipv6": _tried(ipaddress.IPv6Address),
-    "cidr": _tried(lambda value: ipaddress.ip_network(value, strict=False) if "/" in value else ipaddress.ip_address("")),
+    "cidr": _tried(
+        lambda value: ipaddress.ip_network(value, strict=False) if "/" in value else ipaddress.ip_address("")
+    ),
     "mac": lambda value: re.fullmatch(r"([0-9a-fA-F]{2}[:-]){5,7}[0-9a-fA-F]{2}", value) is not None,
     "hostname": lambda value: len(value) <= 255 and _HOST.fullmatch(value) is not None,
     "email": _email,

@@ -44,7 +44,17 @@ _FORM = {
     "x-kubernetes-validations": "must be empty to be structural",
 }
 #: What a root may hold beside its status, whose schema is taken out by itself.
-_NOT_AT_ROOT = ("allOf", "anyOf", "oneOf", "not", "enum", "default", "additionalProperties", "maxProperties", "minProperties")
+_NOT_AT_ROOT = (
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "not",
+    "enum",
+    "default",
+    "additionalProperties",
+    "maxProperties",
+    "minProperties",
+)
 
 
 def check_schema(schema: Schema, path: str, *, has_status: bool = False) -> Errors:
@@ -73,7 +83,7 @@ def at_field(schema: Schema, path: str) -> Schema | None:
     found: Any = schema
     for key in path.removeprefix(".").split("."):
         found = found.get("properties", {}).get(key) if isinstance(found, Mapping) else None
-    return found
+    return found if isinstance(found, Mapping) else None
 
 
 def _parts(schema: Schema) -> Iterator[tuple[str, Schema]]:
@@ -151,7 +161,9 @@ def _own_type(schema: Schema, level: Level, path: str) -> Errors:
     loose = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
     if not type_ and not loose:
         return [required(f"{path}.type", _EMPTY_TYPE[level])]
-    return [invalid(f"{path}.type", type_, "must be object at the root")] if level == "root" and type_ not in ("", "object") else []
+    if level == "root" and type_ not in ("", "object"):
+        return [invalid(f"{path}.type", type_, "must be object at the root")]
+    return []
 
 
 def _junctions(schema: Schema, path: str, skip: int = 0) -> Errors:
@@ -185,7 +197,7 @@ def _completeness(schema: Schema, whole: Schema, path: str) -> Errors:
     found: Errors = []
     for name in (*_JUNCTIONS, "not"):
         parts = schema.get(name) or ()
-        for index, part in enumerate(parts if isinstance(parts, list) else (parts,)):
+        for index, part in enumerate(parts if isinstance(parts, list | tuple) else (parts,)):
             found += _covered(part, schema, path, f"{path}.{name}" + (f"[{index}]" if name != "not" else ""))
     for name, part in _parts(schema):
         found += _completeness(part, part, f"{path}.{name}")
@@ -209,7 +221,7 @@ def _covered(value: Schema, structure: Schema | None, path: str, via: str) -> Er
             found += _covered(items, known, f"{path}.items", f"{via}.items")
     for name in (*_JUNCTIONS, "not"):
         parts = value.get(name) or ()
-        for index, part in enumerate(parts if isinstance(parts, list) else (parts,)):
+        for index, part in enumerate(parts if isinstance(parts, list | tuple) else (parts,)):
             found += _covered(part, structure, path, f"{via}.{name}" + (f"[{index}]" if name != "not" else ""))
     return found
 
@@ -264,7 +276,9 @@ def _standard(schema: Schema, path: str, *, is_root: bool = False, in_meta: bool
 
 def _list_and_map_types(schema: Schema, path: str) -> Errors:
     found: Errors = []
-    type_, map_type, list_type = (schema.get(name, "") for name in ("type", "x-kubernetes-map-type", "x-kubernetes-list-type"))
+    type_, map_type, list_type = (
+        schema.get(name, "") for name in ("type", "x-kubernetes-map-type", "x-kubernetes-list-type")
+    )
     for given, name, wanted, known in (
         (map_type, "map", "object", ("atomic", "granular")),
         (list_type, "list", "array", ("atomic", "set", "map")),
@@ -291,7 +305,9 @@ def _list_and_map_types(schema: Schema, path: str) -> Errors:
 def _items(items: Schema, list_type: str, keys: Any, path: str) -> Errors:
     found: Errors = []
     if items.get("nullable"):
-        found.append(forbidden(f"{path}.items.nullable", f"cannot be nullable when x-kubernetes-list-type is {list_type}"))
+        found.append(
+            forbidden(f"{path}.items.nullable", f"cannot be nullable when x-kubernetes-list-type is {list_type}")
+        )
     if list_type == "set":
         if items.get("type") == "object" and items.get("x-kubernetes-map-type") != "atomic":
             why = "must be atomic as item of a list with x-kubernetes-list-type=set"
@@ -310,5 +326,7 @@ def _items(items: Schema, list_type: str, keys: Any, path: str) -> Errors:
             found.append(required(f"{path}.items.properties[{key}].default", why))
         elif part.get("type") in ("array", "object"):
             at = f"{path}.items.properties[{key}].type"
-            found.append(invalid(at, part["type"], "must be a scalar type if parent array's x-kubernetes-list-type is map"))
+            found.append(
+                invalid(at, part["type"], "must be a scalar type if parent array's x-kubernetes-list-type is map")
+            )
     return found

@@ -1,6 +1,7 @@
 """Whether an object of a custom kind may be stored, beside what its metadata must be. Pure.
 
-Source: k8s.io/apiextensions-apiserver v0.33 pkg/registry/customresource/validator.go, pkg/apiserver/schema/{listtype,objectmeta}
+Source: k8s.io/apiextensions-apiserver v0.33 pkg/registry/customresource/validator.go,
+pkg/apiserver/schema/{listtype,objectmeta}
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def _scale_status(obj: CustomObject) -> Errors:
     found = _replicas(obj, scale.status_replicas_path)
     selector = at_path(obj.content, scale.label_selector_path) if scale.label_selector_path else None
     if selector is not None and not isinstance(selector, str):
-        found.append(invalid(str(scale.label_selector_path), "", _accessor(scale.label_selector_path, selector, "string")))
+        found.append(
+            invalid(str(scale.label_selector_path), "", _accessor(scale.label_selector_path, selector, "string"))
+        )
     return found
 
 

@@ -22,7 +22,7 @@ ABSENT: Any = object()
 
 def check_values(value: Any, schema: Schema, *, old: Any = ABSENT, path: str = "") -> Errors:
     """What is wrong with `value`. Messages name fields from its root; the causes' fields start with `path`."""
-    found = [error for error in _check(value, schema, "", old)]
+    found = list(_check(value, schema, "", old))
     return [_below(path, error) for error in found] if path else found
 
 
@@ -58,7 +58,9 @@ def _check(value: Any, schema: Schema, name: str, old: Any) -> Iterator[FieldErr
     enum = schema.get("enum")
     if enum and not any(value == item and kind_of(value) == kind_of(item) for item in enum):
         listed = ", ".join(show(item) if isinstance(item, str) else f'"{show(item)}"' for item in enum)
-        yield FieldError("FieldValueNotSupported", name, f"Unsupported value: {show(value)}: supported values: {listed}")
+        yield FieldError(
+            "FieldValueNotSupported", name, f"Unsupported value: {show(value)}: supported values: {listed}"
+        )
 
 
 def _type(value: Any, schema: Schema, name: str) -> Iterator[FieldError]:
@@ -102,11 +104,11 @@ def _junction(text: str) -> FieldError:
 
 def _string(value: str, schema: Schema, name: str) -> Iterator[FieldError]:
     longest, shortest, pattern = schema.get("maxLength"), schema.get("minLength"), schema.get("pattern")
-    if longest is not None and len(value) > longest:
+    if longest is not None and len(value) > longest:  # of the first three only one is told
         yield too_long(name, longest)
-    if shortest is not None and len(value) < shortest:
+    elif shortest is not None and len(value) < shortest:
         yield invalid(name, value, f"{name} in body should be at least {shortest} chars long")
-    if pattern and not _compiled(pattern).search(value):
+    elif pattern and not _compiled(pattern).search(value):
         yield invalid(name, value, f"{name} in body should match '{pattern}'")
     format_ = schema.get("format", "")
     if format_ and not is_format(format_, value):

@@ -82,7 +82,8 @@ def _from_plain(type_: type[V], plain: dict[str, Any], source: bytes | None) -> 
             why += f"{_kind_of(value)} into Go struct field .{key} of type string"
             raise _unrecognized(type_, why, source or msgspec.json.encode({key: value, field: None}))
     if issubclass(type_, CustomObject):
-        return _custom(type_, plain)
+        custom: V = _custom(type_, plain)
+        return custom
     _check_kind(type_, plain.get("kind"), plain.get("apiVersion"), source or b"{}")
     try:
         found = msgspec.convert(plain, type_)
@@ -99,12 +100,15 @@ def _from_plain(type_: type[V], plain: dict[str, Any], source: bytes | None) -> 
 def _custom(type_: Any, plain: dict[str, Any]) -> Any:
     """An object of a custom kind: typed metadata; of the content what its schema knows, and the schema's defaults."""
     check_head(type_, plain)
-    sent = {"metadata": plain.get("metadata")}
+    sent = {"metadata": plain.get("metadata") or {}}
     try:
-        cleaned = _Cleaner(type_).clean(sent, shape_of(type_), (), "")
-        metadata = msgspec.convert(cleaned.get("metadata", {}), ObjectMeta)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise _cannot_handle(type_, type_.kind, type_.api_version, str(error)) from None
+        metadata = msgspec.convert(sent["metadata"], ObjectMeta)
+    except msgspec.ValidationError:
+        try:
+            cleaned = _Cleaner(type_).clean(sent, shape_of(type_), (), "")
+            metadata = msgspec.convert(cleaned["metadata"], ObjectMeta)
+        except (msgspec.ValidationError, ValueError) as error:
+            raise _cannot_handle(type_, type_.kind, type_.api_version, str(error)) from None
     return type_(metadata=metadata, content=well_formed(type_, _content(plain)))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kubelite.api import (
+    admissionregistration_v1 as registration,
     apiextensions_v1 as apiextensions,
     apps_v1 as apps,
     autoscaling_v1,
@@ -25,6 +26,7 @@ from kubelite.api import (
 )
 from kubelite.api.custom_definition import default_definition
 from kubelite.api.defaults_pod import default_pod
+from kubelite.api.defaults_registration import default_webhooks
 from kubelite.api.meta import Object
 
 _DEFAULTS: dict[type[Object], Callable[[Any], Any]] = {
@@ -57,6 +59,8 @@ _DEFAULTS: dict[type[Object], Callable[[Any], Any]] = {
     storage.StorageClass: workloads.default_storage_class,
     storage.CSIDriver: workloads.default_csi_driver,
     apiextensions.CustomResourceDefinition: default_definition,
+    registration.MutatingWebhookConfiguration: default_webhooks,
+    registration.ValidatingWebhookConfiguration: default_webhooks,
 }
 
 

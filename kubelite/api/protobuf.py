@@ -301,6 +301,7 @@ _READERS: dict[Any, Read] = {
     Any: _raw_json,
     Union[str, int, float]: _quantity,  # noqa: UP007  # compared, not annotated
     Union[int, str]: _int_or_string,  # noqa: UP007
+    Union[int, float]: _double,  # noqa: UP007
 }
 
 

@@ -1,7 +1,7 @@
 """Kinds, types and resources: the one table that says what the API serves.
 
 Adding a kind is one type in its group's file and one entry here. Custom resources are added at run time to a copy
-(`Scheme.with_resource`). How objects are printed and stored is decided elsewhere, by kind.
+(`Scheme.with_resources`). How objects are printed and stored is decided elsewhere, by kind.
 Source: the API reference of Kubernetes v1.33 (`kubectl api-resources -o wide`).
 """
 
@@ -34,6 +34,7 @@ from kubelite.api import (
     scheduling_v1 as scheduling,
     storage_v1 as storage,
 )
+from kubelite.api.custom import CustomObject
 from kubelite.api.meta import Object
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -55,6 +56,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     subresources: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     served: bool = True
+
+    @property
+    def list_kind(self) -> str:
+        """`PodList`; custom kinds choose theirs."""
+        return self.type.definition.list_kind if issubclass(self.type, CustomObject) else f"{self.kind}List"
 
     @property
     def group_version(self) -> str:
@@ -249,5 +255,5 @@ class Scheme:
         """The resource of a typed object's class."""
         return self._by_type[type_]
 
-    def with_resource(self, resource: Resource) -> Scheme:
-        return Scheme((*self._resources, resource))
+    def with_resources(self, resources: Iterable[Resource]) -> Scheme:
+        return Scheme((*self._resources, *resources))

@@ -1,13 +1,12 @@
 """What an object counts against the quotas of its namespace, and which quotas are about it. Pure.
 
 The API server charges by it when something is created or grows; the quota controller adds everything up by it.
-Source: kubernetes pkg/quota/v1/evaluator/core/{pods,services,persistent_volume_claims}.go, staging/src/k8s.io/apiserver/pkg/quota/v1
+Source: kubernetes pkg/quota/v1/evaluator/core/{pods,services,persistent_volume_claims}.go, k8s.io/apiserver pkg/quota/v1
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
 from typing import Any
 
 from kubelite.api import core_v1 as core
@@ -93,7 +92,9 @@ def _limits(container: core.Container) -> dict[str, Amount]:
 
 def pod_total(pod: core.Pod, of: Callable[[core.Container], Amounts]) -> dict[str, Amount]:
     """What the whole pod needs at most: its containers and sidecars together, or more while it initializes; and overhead."""
-    total = reduce(add, (of(container) for container in pod.spec.containers), {})
+    total: dict[str, Amount] = {}
+    for container in pod.spec.containers:
+        total = add(total, of(container))
     started: Amounts = {}
     highest: dict[str, Amount] = {}
     for container in pod.spec.init_containers:
@@ -106,7 +107,9 @@ def pod_total(pod: core.Pod, of: Callable[[core.Container], Amounts]) -> dict[st
             needed = add(started, needed)
         highest = _greater(highest, needed)
     total = _greater(total, highest)
-    overhead = {name: amount for name, amount in amounts(pod.spec.overhead).items() if of is not _limits or name in total}
+    overhead = {
+        name: amount for name, amount in amounts(pod.spec.overhead).items() if of is not _limits or name in total
+    }
     return add(total, overhead)
 
 
@@ -161,7 +164,9 @@ def _has_scope(scope: core.ScopedResourceSelectorRequirement, pod: core.Pod) -> 
         case "NotBestEffort":
             return not _is_best_effort(pod)
         case "CrossNamespacePodAffinity":
-            return any(term.namespaces or term.namespace_selector is not None for term in _affinity_terms(spec.affinity))
+            return any(
+                term.namespaces or term.namespace_selector is not None for term in _affinity_terms(spec.affinity)
+            )
         case "PriorityClass":
             name = spec.priority_class_name
             match scope.operator:

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from kubelite.api import (
+    admissionregistration_v1 as registration,
     apiextensions_v1 as apiextensions,
     apps_v1 as apps,
+    autoscaling_v1,
+    autoscaling_v2,
     batch_v1 as batch,
+    certificates_v1 as certificates,
     coordination_v1 as coordination,
     core_v1 as core,
     custom_definition as definitions,
@@ -21,10 +25,14 @@ from kubelite.api import (
     policy_v1 as policy,
     rbac_v1 as rbac,
     scheduling_v1 as scheduling,
+    storage_v1 as storage,
     validation_core as basic,
     validation_pod as pods,
     validation_policy as policies,
+    validation_quota as quotas,
+    validation_registration as registrations,
     validation_service as services,
+    validation_storage as volumes,
     validation_workloads as workloads,
 )
 from kubelite.api.custom import CustomObject
@@ -58,6 +66,16 @@ _CREATE: dict[type[Object], Check] = {
     core.Endpoints: basic.validate_endpoints,
     core.PodTemplate: lambda item: pods.validate_template(item.template, "template"),
     core.ReplicationController: workloads.validate_replication_controller,
+    core.ResourceQuota: quotas.validate_quota,
+    core.LimitRange: quotas.validate_limit_range,
+    core.PersistentVolume: volumes.validate_volume,
+    core.PersistentVolumeClaim: volumes.validate_claim,
+    storage.StorageClass: volumes.validate_storage_class,
+    autoscaling_v1.HorizontalPodAutoscaler: quotas.validate_autoscaler,
+    autoscaling_v2.HorizontalPodAutoscaler: quotas.validate_autoscaler,
+    certificates.CertificateSigningRequest: quotas.validate_request,
+    registration.MutatingWebhookConfiguration: registrations.validate_webhooks,
+    registration.ValidatingWebhookConfiguration: registrations.validate_webhooks,
     apps.Deployment: workloads.validate_deployment,
     apps.ReplicaSet: workloads.validate_replica_set,
     apps.DaemonSet: workloads.validate_daemon_set,
@@ -84,6 +102,10 @@ _UPDATE: dict[type[Object], UpdateCheck] = {
     core.ConfigMap: basic.validate_config_map_update,
     core.Secret: basic.validate_secret_update,
     core.Node: basic.validate_node_update,
+    core.ResourceQuota: quotas.validate_quota_update,
+    core.PersistentVolume: volumes.validate_volume_update,
+    core.PersistentVolumeClaim: volumes.validate_claim_update,
+    storage.StorageClass: volumes.validate_storage_class_update,
     apps.Deployment: workloads.validate_deployment_update,
     apps.ReplicaSet: workloads.validate_replica_set_update,
     apps.DaemonSet: workloads.validate_daemon_set_update,
@@ -95,14 +117,19 @@ _UPDATE: dict[type[Object], UpdateCheck] = {
     scheduling.PriorityClass: basic.validate_priority_class_update,
     apiextensions.CustomResourceDefinition: definitions.validate_definition_update,
 }
-_STATUS: dict[type[Object], UpdateCheck] = {core.Pod: pods.validate_pod_status_update}
+_STATUS: dict[type[Object], UpdateCheck] = {
+    core.Pod: pods.validate_pod_status_update,
+    apiextensions.CustomResourceDefinition: definitions.validate_definition_status,
+}
 
 
 def validate(obj: Any, *, namespaced: bool) -> Errors:
     """An object about to be created."""
     type_ = type(obj)
     found = validate_metadata(obj.metadata, namespaced=namespaced, name_format=_NAMES.get(type_, dns_subdomain))
-    if (check := _CREATE.get(type_)) is not None:
+    if isinstance(obj, CustomObject):
+        found += validate_custom(obj)
+    elif (check := _CREATE.get(type_)) is not None:
         found += check(obj)
     return found
 
@@ -112,6 +139,8 @@ def validate_update(new: Any, old: Any, *, namespaced: bool, subresource: str = 
     # upstream checks metadata for all kinds and again for the kind, so that each cause is there twice
     again = validate_metadata_update(new.metadata, old.metadata)
     found = validate_metadata(new.metadata, namespaced=namespaced, name_format=path_segment) + again + again
+    if isinstance(new, CustomObject):
+        return found + validate_custom(new, old, subresource=subresource)
     if subresource:
         check_update = _STATUS.get(type(new)) if subresource == "status" else None
     else:

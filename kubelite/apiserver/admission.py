@@ -38,6 +38,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     subresource: str = ""
     user: User
     dry_run: bool = False
+    warnings: list[str] = msgspec.field(default_factory=list)  #: for the client, whatever comes of the request
 
     def refusal(self, why: str) -> Forbidden:
         return forbidden(self.resource.group, self.resource.plural, self.name, why)

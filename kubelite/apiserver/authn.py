@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from msgspec.structs import replace
 
-from kubelite.api.errors import BadRequest, Unauthorized
+from kubelite.api.errors import Unauthorized
 from kubelite.apiserver.answers import Headers, Request
 from kubelite.apiserver.authz import Attributes, Authorizer, forbidden
 from kubelite.apiserver.interface import User
@@ -22,6 +22,11 @@ from kubelite.apiserver.tokens import API_AUDIENCES, BadToken, Identity
 AUTHENTICATED = "system:authenticated"
 ANONYMOUS = User(name="system:anonymous", groups=("system:unauthenticated",))
 _EXTRA = "impersonate-extra-"
+_API = "authentication.k8s.io/v1"
+
+
+class BadImpersonation(Exception):
+    """A request names something of a user to be, but no user."""
 
 
 class TokenAuthenticator(Protocol):
@@ -72,7 +77,7 @@ class Authenticator:
 def impersonate(user: User, headers: Headers, authorizer: Authorizer) -> User:
     """Whom `user` acts as by its Impersonate-* headers; itself without any.
 
-    Raises: BadRequest; Forbidden when `user` may not.
+    Raises: BadImpersonation; Forbidden when `user` may not.
     """
     name, uid = headers.get("Impersonate-User", ""), headers.get("Impersonate-Uid", "")
     groups = tuple(headers.getall("Impersonate-Group", []))
@@ -84,7 +89,10 @@ def impersonate(user: User, headers: Headers, authorizer: Authorizer) -> User:
     if not (name or uid or groups or extra):
         return user
     if not name:
-        raise BadRequest("requested impersonation of groups, a uid or extra fields without impersonating a user")
+        wanted = [f"{{Group  {group}    }}" for group in groups]
+        wanted += [f"{{UserExtra  {value}  {_API}  {key}}}" for key, values in extra.items() for value in values]
+        wanted += [f"{{UID  {uid}  {_API}  }}"] if uid else []
+        raise BadImpersonation(f"requested [{' '.join(wanted)}] without impersonating a user")
     for asked in _questions(user, name, uid, groups, extra):
         if not (decision := authorizer.authorize(asked)).allowed:
             raise forbidden(asked, decision.reason)

@@ -12,9 +12,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.api import core_v1 as core, discovery_v1 as discovery, scheduling_v1 as scheduling
+from kubelite.api import core_v1 as core, discovery_v1 as discovery, scheduling_v1 as scheduling, storage_v1 as storage
 from kubelite.api.errors import AlreadyExists, NotFound
 from kubelite.api.meta import Object, ObjectMeta
+from kubelite.api.volume_matching import DELAYED, HOST_PATH
 from kubelite.apiserver.interface import Context, Registry, User
 
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
@@ -39,6 +40,15 @@ PRIORITY_CLASSES = (
     ),
 )
 
+#: Directories on the nodes; what a claim without a class gets.
+STORAGE_CLASS = storage.StorageClass(
+    metadata=ObjectMeta(name="standard", annotations={"storageclass.kubernetes.io/is-default-class": "true"}),
+    provisioner=HOST_PATH,
+    reclaim_policy="Delete",
+    allow_volume_expansion=True,
+    volume_binding_mode=DELAYED,
+)
+
 
 async def bootstrap(registry: Registry, *, service_ip: str, address: str, port: int) -> None:
     """`service_ip` is the first address of the service range; `address` and `port` are where the API server listens."""
@@ -46,6 +56,7 @@ async def bootstrap(registry: Registry, *, service_ip: str, address: str, port: 
         await _ensure(registry, core.Namespace(metadata=ObjectMeta(name=name)))
     for priority in PRIORITY_CLASSES:
         await _ensure(registry, priority)
+    await _ensure(registry, STORAGE_CLASS)
     await _ensure(registry, _service(service_ip))
     for wanted in (_endpoints(address, port), _slice(address, port)):
         found = await _ensure(registry, wanted)

@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.api import core_v1 as core
+from kubelite.api import apiextensions_v1 as apiextensions, core_v1 as core
 from kubelite.api.errors import Conflict, details, invalid
 from kubelite.api.meta import DeleteOptions, ObjectMeta
 from kubelite.api.scheme import Resource
 from kubelite.api.timestamp import parse_rfc3339, rfc3339
 from kubelite.api.validation_meta import validate_delete_options
+from kubelite.apiserver.custom_status import begin_cleanup
 from kubelite.apiserver.strategy import strategy_of
 
 _POLICY_FINALIZERS = {"Orphan": "orphan", "Foreground": "foregroundDeletion", "Background": ""}
@@ -59,6 +60,8 @@ def compute_deletion(obj: Any, options: DeleteOptions, now: float) -> Deletion:
     """What deleting `obj` at `now` (unix seconds) does."""
     if isinstance(obj, core.Namespace):
         return _namespace(obj, now)
+    if isinstance(obj, apiextensions.CustomResourceDefinition) and obj.metadata.deletion_timestamp is None:
+        return Deletion(begin_cleanup(obj, rfc3339(now)))
     strategy = strategy_of(type(obj))
     meta: ObjectMeta = obj.metadata
     grace = options.grace_period_seconds

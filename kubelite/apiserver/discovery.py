@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any
 
+from kubelite.api.custom import version_rank
 from kubelite.api.scheme import Resource, Scheme
 
 #: Subresources that take or give another kind: (group, version, kind).
@@ -77,10 +79,10 @@ class Discovery:
         found = self._current().get(group, {}).get(version)
         if found is None:
             return None
-        listed = [entry for resource in found for entry in _entries(resource)]
+        listed = [(_place(resource, entry), entry) for resource in found for entry in _entries(resource)]
         name = f"{group}/{version}" if group else version
         head = {"kind": "APIResourceList", "apiVersion": "v1"} if group else {"kind": "APIResourceList"}
-        return {**head, "groupVersion": name, "resources": sorted(listed, key=lambda entry: str(entry["name"]))}
+        return {**head, "groupVersion": name, "resources": [entry for _, entry in sorted(listed, key=itemgetter(0))]}
 
     def aggregated(self, *, core: bool, version: str) -> Document:
         """The whole of /api or /apis in one document."""
@@ -105,17 +107,14 @@ class Discovery:
                     groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
             rank = {name: at for at, name in enumerate(("", *_ORDER, *_ORDER_REST))}
             order = sorted(groups, key=lambda name: (rank.get(name, len(rank)), name))
-            self._groups = {name: dict(sorted(groups[name].items(), key=_preference)) for name in order}
+            self._groups = {name: dict(sorted(groups[name].items(), key=lambda item: version_rank(item[0]))) for name in order}
             self._made_of = scheme
         return self._groups
 
 
-def _preference(item: tuple[str, Any]) -> tuple[int, str]:
-    """Stable versions first, newest first."""
-    version = item[0]
-    if version[1:].isdigit():
-        return -int(version[1:]), ""
-    return 1, version
+def _place(resource: Resource, entry: Document) -> str:
+    """Subresources of built-in kinds are listed by name, those of custom kinds as they are."""
+    return resource.plural if resource.type.items_have_kind else str(entry["name"])
 
 
 def _group(name: str, versions: dict[str, Any]) -> Document:

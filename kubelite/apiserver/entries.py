@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from kubelite.api import codec
 from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
 from kubelite.apiserver.interface import Change, Entry
@@ -39,12 +40,15 @@ class EntryCache:
         if expected is not None and expected[0] == record.value and type(expected[1]) is resource.type:
             metadata = replace(expected[1].metadata, resource_version=str(record.mod_revision))
             obj = replace(expected[1], metadata=metadata)
-        return self._keep(place, Entry(resource, record.value, record.mod_revision, obj))
+        stored = codec.present_form(resource.type, record.value)
+        return self._keep(place, Entry(resource, stored, record.mod_revision, obj))
 
     def before(self, resource: Resource, record: Record, revision: int) -> Entry:
         """The last state of an object, as the deletion at `revision` shows it."""
         place = (resource.type, record.key, -revision)
-        return self._entries.get(place) or self._keep(place, Entry(resource, record.value, revision))
+        if (found := self._entries.get(place)) is not None:
+            return found
+        return self._keep(place, Entry(resource, codec.present_form(resource.type, record.value), revision))
 
     def changes(self, resource: Resource, events: Sequence[Event]) -> tuple[Change, ...]:
         """The events as changes of `resource`. Watchers in step get the same sequence from the store and share its changes."""
@@ -66,6 +70,12 @@ class EntryCache:
 
     def forget(self, key: str) -> None:
         self._expected.pop(key, None)
+
+    def forget_type(self, type_: type[Object]) -> None:
+        """The objects of a custom kind look otherwise from now on."""
+        for place in [place for place in self._entries if place[0] is type_]:
+            del self._entries[place]
+        self._latest = ((), None, ())
 
     def _keep(self, place: tuple[type[Object], str, int], entry: Entry) -> Entry:
         if len(self._entries) >= self._capacity:

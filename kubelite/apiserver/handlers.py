@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from kubelite.actor.clock import Clock
+from kubelite.api.custom import CustomObject
 from kubelite.api.errors import NotAcceptable, StatusError
 from kubelite.api.scheme import Resource
 from kubelite.apiserver import media
 from kubelite.apiserver.answers import TEXT, Answer, Call, Outcome, Request, answer_error
-from kubelite.apiserver.authn import Authenticator, impersonate
+from kubelite.apiserver.authn import Authenticator, BadImpersonation, impersonate
 from kubelite.apiserver.authz import Authorizer, attributes_of, forbidden
 from kubelite.apiserver.discovery import Discovery
 from kubelite.apiserver.handlers_objects import ObjectHandlers
@@ -61,7 +64,9 @@ class Handlers:
         self._authenticator = authenticator
         self._authorizer = authorizer
         discovery = Discovery(lambda: registry.scheme)
-        self._paths = PathHandlers(discovery, OpenApi(lambda: registry.scheme), self.health, authenticator.service_accounts)
+        self._paths = PathHandlers(
+            discovery, OpenApi(lambda: registry.scheme), self.health, authenticator.service_accounts
+        )
         self._objects = ObjectHandlers(registry, clock)
         self._reviews = ReviewHandlers(authenticator, authorizer)
         self._streams = StreamHandlers(registry, streams, clock)
@@ -83,7 +88,11 @@ class Handlers:
     async def _handle(self, request: Request) -> Outcome:
         info = parse_request(request.method, request.path, request.query)
         user = await self._authenticator.authenticate(request)
-        user = impersonate(user, request.headers, self._authorizer)
+        try:
+            user = impersonate(user, request.headers, self._authorizer)
+        except BadImpersonation as error:
+            text = f'Internal Server Error: "{request.path}": {error}\n'
+            return Answer(code=500, body=text.encode(), type=TEXT)
         asked = attributes_of(user, info)
         if not (decision := self._authorizer.authorize(asked)).allowed:
             raise forbidden(asked, decision.reason)
@@ -105,7 +114,10 @@ class Handlers:
             return await self._streams.answer(call)
         if resource.group in _REVIEW_GROUPS:
             return await self._reviews.answer(call, resource)
-        return await self._objects.answer(call, resource)
+        outcome = await self._objects.answer(call, resource)
+        if issubclass(resource.type, CustomObject) and isinstance(outcome, Answer) and resource.type.definition.warning:
+            return replace(outcome, warnings=(resource.type.definition.warning, *outcome.warnings))
+        return outcome
 
 
 def _check_route(resource: Resource, info: RequestInfo) -> None:
@@ -125,6 +137,8 @@ def _check_route(resource: Resource, info: RequestInfo) -> None:
     may_have_name = needs_name or info.verb == "get"
     all_namespaces = resource.namespaced and not info.namespace and info.verb not in ("list", "watch")
     wrong_name = info.named_by_path != may_have_name and (needs_name or info.named_by_path)
+    if all_namespaces and resource.type.items_have_kind:
+        raise not_found()
     if info.verb not in resource.verbs or all_namespaces or (wrong_name and not _names_watch(info)):
         raise method_not_allowed()
 

@@ -192,7 +192,9 @@ class ObjectHandlers:
         result = await self._registry.delete(resource, call.info.name, namespace, options, ctx)
         if isinstance(result, Status):
             return answer_value(result, form, warnings=ctx.warnings)
-        code = 202 if options.orphan_dependents is False or options.propagation_policy == "Foreground" else 200
+        meta = result.object.metadata
+        is_going = bool(meta.finalizers or meta.deletion_grace_period_seconds)
+        code = 202 if options.orphan_dependents is False and is_going else 200
         return self._one(call, result, form, code=code, ctx=ctx)
 
     async def _delete_collection(self, call: Call, resource: Resource, form: Media) -> Answer:
@@ -229,7 +231,8 @@ class ObjectHandlers:
     async def _body(self, call: Call, resource: Resource, subresource: str = "") -> dict[str, Any]:
         type_ = _BODIES.get(subresource, resource.type)
         content_type = call.request.headers.get("Content-Type", "")
-        return media.decode(await call.request.read(), content_type, type_.kind, (type_,))
+        binary = () if type_.items_have_kind else (type_,)
+        return media.decode(await call.request.read(), content_type, type_.kind, binary)
 
 
 #: What is sent to a subresource, where it is not the object itself.
@@ -280,7 +283,9 @@ def encode_list(resource: Resource, page: Page) -> bytes:
     >>> encode_list(Scheme().resource("", "v1", "pods"), Page((), 7))
     b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}'
     """
-    head = f'{{"kind":"{resource.kind}List","apiVersion":"{resource.group_version}"'
+    head = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.group_version}"'
     meta = table.encode_list_meta(str(page.revision), page.continue_, page.remaining)
+    if resource.type.items_have_kind and not page.continue_:
+        meta = b'{"continue":"",%b' % meta[1:]
     items = b",".join([entry.item() for entry in page.entries])
     return b'%b,"metadata":%b,"items":[%b]}' % (head.encode(), meta, items)

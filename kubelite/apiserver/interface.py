@@ -65,7 +65,9 @@ class Entry:
         return self._wire
 
     def item(self) -> bytes:
-        """The JSON of the object as a list's item, without kind and apiVersion."""
+        """The JSON of the object as a list's item, without kind and apiVersion unless it is of a custom kind."""
+        if self.resource.type.items_have_kind:
+            return self.wire()
         return codec.splice(self.stored, self.revision)
 
     def frame(self, change: str) -> bytes:

@@ -12,8 +12,9 @@ import msgspec
 
 from kubelite.api import codec, decode, patch as patches
 from kubelite.api.apply import apply
+from kubelite.api.custom import CustomObject
 from kubelite.api.defaults import apply_defaults
-from kubelite.api.errors import BadRequest, invalid
+from kubelite.api.errors import BadRequest, UnsupportedMediaType, invalid
 from kubelite.api.scheme import Resource
 from kubelite.api.validation_field import invalid as invalid_field
 from kubelite.apiserver.interface import Context, PatchRequest
@@ -33,6 +34,10 @@ class Merger:
         now: float,
         subresource: str,
     ) -> None:
+        if request.type == "strategic" and issubclass(resource.type, CustomObject):
+            known = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+            text = "the body of the request was in an unknown format - accepted media types include: "
+            raise UnsupportedMediaType(text + known)
         self._resource = scale_resource(resource) if subresource == "scale" else resource
         self._name = name
         self._namespace = namespace

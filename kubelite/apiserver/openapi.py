@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from kubelite.api import autoscaling_v1 as autoscaling
+from kubelite.api.custom import CustomObject
 from kubelite.api.errors import NotAcceptable
 from kubelite.api.meta import DeleteOptions, Object, Status, StatusDetails
 from kubelite.api.scheme import Resource, Scheme
@@ -68,7 +69,7 @@ class OpenApi:
     def _index(self) -> dict[str, Any]:
         paths = {}
         for name, resources in sorted(self._groups().items()):
-            listed = "\n".join([_INFO["version"], *sorted(f"{entry.plural} {entry.verbs}" for entry in resources)])
+            listed = "\n".join([_INFO["version"], *sorted(map(_visible, resources))])
             digest = hashlib.sha256(listed.encode()).hexdigest()[:32].upper()
             paths[name] = {"serverRelativeURL": f"/openapi/v3/{name}?hash={digest}"}
         return {"paths": paths}
@@ -108,6 +109,12 @@ class OpenApi:
             "paths": {path: item for resource in resources for path, item in paths_of(resource, "v2")},
             "definitions": Schemas("v2").collect(resources, _more(resources)),
         }
+
+
+def _visible(resource: Resource) -> str:
+    """What changes when the resource's part of a document does."""
+    etag = resource.type.definition.etag if issubclass(resource.type, CustomObject) else ""
+    return f"{resource.plural} {resource.verbs} {etag}"
 
 
 def _more(resources: Sequence[Resource]) -> list[Any]:

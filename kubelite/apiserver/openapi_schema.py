@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from kubelite.api.custom import CustomObject
 from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
 from kubelite.api.shapes import Field, Shape, fields_of
+from kubelite.apiserver import custom_openapi as custom
 
 Version = Literal["v2", "v3"]
 Schema = dict[str, Any]
@@ -33,13 +35,15 @@ def schema_name(type_: Any) -> str:
     >>> schema_name(Pod)
     'io.k8s.api.core.v1.Pod'
     """
+    if issubclass(type_, CustomObject):
+        return custom.schema_name(type_.definition)
     module = type_.__module__.rpartition(".")[2]
     package = _PACKAGES.get(module) or f"io.k8s.api.{module.replace('_v', '.v')}"
     return f"{package}.{type_.__name__}"
 
 
-def group_version_kind(resource: Resource, suffix: str = "") -> dict[str, str]:
-    return {"group": resource.group, "version": resource.version, "kind": resource.kind + suffix}
+def group_version_kind(resource: Resource, kind: str = "") -> dict[str, str]:
+    return {"group": resource.group, "version": resource.version, "kind": kind or resource.kind}
 
 
 class Schemas:
@@ -71,6 +75,10 @@ class Schemas:
         return {"$ref": _ROOTS[self._version] + name}
 
     def _struct(self, type_: Any) -> Schema:
+        if issubclass(type_, CustomObject):
+            from kubelite.api.meta import ObjectMeta
+
+            return custom.object_schema(type_.definition, self._reference(ObjectMeta), v2=self._version == "v2")
         fields = fields_of(type_)
         properties = {name: self._property(field) for name, field in fields.items()}
         schema: Schema = {"type": "object"}
@@ -88,7 +96,7 @@ class Schemas:
     def _list(self, resource: Resource) -> None:
         from kubelite.api.meta import ListMeta
 
-        self._found[f"{schema_name(resource.type)}List"] = {
+        self._found[schema_name(resource.type).removesuffix(resource.kind) + resource.list_kind] = {
             "type": "object",
             "required": ["items"],
             "properties": {
@@ -97,7 +105,7 @@ class Schemas:
                 "metadata": self._reference(ListMeta),
                 "items": {"type": "array", "items": self._reference(resource.type)},
             },
-            "x-kubernetes-group-version-kind": [group_version_kind(resource, "List")],
+            "x-kubernetes-group-version-kind": [group_version_kind(resource, resource.list_kind)],
         }
 
     def _property(self, field: Field) -> Schema:

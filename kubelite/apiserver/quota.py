@@ -60,7 +60,9 @@ class ResourceQuotas:
         """Whether the quota is to be charged. Raises: Forbidden when it cannot be told."""
         limited = set(quota.status.hard)
         if isinstance(obj, core.Pod):
-            stated = {name for name in limited if name in used or name.startswith(("requests.", "limits.", "hugepages-"))}
+            stated = {
+                name for name in limited if name in used or name.startswith(("requests.", "limits.", "hugepages-"))
+            }
             relevant = stated | limited.intersection(("cpu", "memory", "ephemeral-storage"))
         else:
             relevant = limited.intersection(used)

@@ -9,7 +9,7 @@ Source: k8s.io/apiserver pkg/registry/generic/registry/store.go, pkg/endpoints/h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from kubelite.api.validation import validate, validate_update
 from kubelite.apiserver.admission import Admission, Attributes
 from kubelite.apiserver.allocator import ServiceAllocator
 from kubelite.apiserver.commits import Commits
+from kubelite.apiserver.custom_strategy import check_creatable
 from kubelite.apiserver.deletion import check_options, check_preconditions, compute_deletion, finished
 from kubelite.apiserver.entries import EntryCache
 from kubelite.apiserver.interface import Context, Entry, ListParams, Page, PatchRequest, WatchHandle, WatchSink
@@ -72,13 +73,17 @@ class ObjectRegistry:
         self.clock = clock
         self.entries = EntryCache()
         self.tokens = ServiceAccountTokens(self, clock, signing_key or SigningKey())
-        self._scheme = scheme or Scheme()
+        self._built_in = self._scheme = scheme or Scheme()
         self._admission = admission
         self._commits = Commits(store, clock, self.entries, allocator, self)
 
     @property
     def scheme(self) -> Scheme:
         return self._scheme
+
+    def serve_custom(self, resources: Iterable[Resource]) -> None:
+        """From now on these custom resources are served, and no others."""
+        self._scheme = self._built_in.with_resources(resources)
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 
@@ -117,6 +122,7 @@ class ObjectRegistry:
     async def create(
         self, resource: Resource, namespace: str, body: Object | dict[str, Any], ctx: Context, *, name: str = ""
     ) -> Entry:
+        check_creatable(resource.type)
         obj = check_address(resource, typed_body(resource, body, ctx), name, namespace)
         if obj.metadata.resource_version:
             raise errors.Unknown("resourceVersion should not be set on objects to be created")
@@ -132,6 +138,7 @@ class ObjectRegistry:
             operation="CREATE",
             user=ctx.user,
             dry_run=ctx.dry_run,
+            warnings=ctx.warnings,
         )
         obj = await self._admission.admit(attributes, obj, None, self)
         generate = obj.metadata.generate_name if not obj.metadata.name else ""
@@ -257,6 +264,7 @@ class ObjectRegistry:
             subresource=subresource,
             user=ctx.user,
             dry_run=ctx.dry_run,
+            warnings=ctx.warnings,
         )
         new = await self._admission.admit(attributes, new, old.object, self)
         new = compute_updated(new, old.object, subresource=subresource)
@@ -297,6 +305,7 @@ class ObjectRegistry:
             operation="DELETE",
             user=ctx.user,
             dry_run=ctx.dry_run,
+            warnings=ctx.warnings,
         )
         for _ in range(_ATTEMPTS):
             old = await self.get(resource, name, namespace)

@@ -10,10 +10,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from kubelite.api.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
+from kubelite.api.custom import CustomObject
 from kubelite.api.errors import invalid
 from kubelite.api.meta import LabelSelector, ObjectMeta
 from kubelite.api.scheme import Resource
 from kubelite.api.validation_field import non_negative
+from kubelite.apiserver import custom_scale as custom
 
 _SET_OPERATORS = {"In": "in", "NotIn": "notin"}
 
@@ -55,6 +57,7 @@ def print_selector(selector: Any) -> str:
 
 
 def compute_scale(obj: Any) -> Scale:
+    """Raises: InternalError for an object of a custom kind that has no replicas."""
     meta: ObjectMeta = obj.metadata
     metadata = ObjectMeta(
         name=meta.name,
@@ -63,6 +66,8 @@ def compute_scale(obj: Any) -> Scale:
         resource_version=meta.resource_version,
         creation_timestamp=meta.creation_timestamp,
     )
+    if isinstance(obj, CustomObject):
+        return custom.compute_scale(obj, metadata)
     status = ScaleStatus(replicas=obj.status.replicas, selector=print_selector(obj.spec.selector))
     return Scale(metadata=metadata, spec=ScaleSpec(replicas=obj.spec.replicas or 0), status=status)
 
@@ -72,4 +77,6 @@ def apply_scale(obj: Any, scale: Scale) -> Any:
     if found := non_negative("spec.replicas", scale.spec.replicas):
         raise invalid("autoscaling", "Scale", obj.metadata.name, found)
     metadata = replace(obj.metadata, resource_version=scale.metadata.resource_version)
+    if isinstance(obj, CustomObject):
+        return replace(custom.with_replicas(obj, scale.spec.replicas), metadata=metadata)
     return replace(obj, metadata=metadata, spec=replace(obj.spec, replicas=scale.spec.replicas))

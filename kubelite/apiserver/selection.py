@@ -10,10 +10,12 @@ from typing import Any
 
 import msgspec
 
+from kubelite.api.custom import CustomObject
 from kubelite.api.errors import BadRequest
 from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
 from kubelite.api.selectors import FieldSelector, LabelSelector, parse_field_selector, parse_label_selector
+from kubelite.apiserver.custom_strategy import selectable_fields
 from kubelite.apiserver.entries import EntryCache
 from kubelite.apiserver.interface import Change, ListParams
 from kubelite.store.store import Event
@@ -116,12 +118,13 @@ def parse_selection(resource: Resource, params: ListParams) -> Selection:
 def _fields(resource: Resource, selector: FieldSelector | None) -> tuple[tuple[tuple[_Field, str, bool], ...], str]:
     if selector is None:
         return (), ""
-    own: Mapping[str, _Field] = _FIELDS.get(resource.group_resource, {})
+    is_custom = issubclass(resource.type, CustomObject)
+    own: Mapping[str, _Field] = selectable_fields(resource.type) or _FIELDS.get(resource.group_resource, {})
     found: list[tuple[_Field, str, bool]] = []
     name = ""
     for term in selector.terms:
         field = _COMMON.get(term.key) or own.get(term.key)
-        if field is None and own:
+        if field is None and (own or is_custom):
             raise BadRequest(f"field label not supported: {term.key}")
         if field is None:
             known = 'only "metadata.name", "metadata.namespace"'

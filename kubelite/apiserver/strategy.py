@@ -33,8 +33,10 @@ from kubelite.api import (
     scheduling_v1 as scheduling,
     storage_v1 as storage,
 )
+from kubelite.api.custom import CustomObject
+from kubelite.api.custom_definition import created_definition, updated_definition
 from kubelite.api.meta import Object, ObjectMeta
-from kubelite.apiserver import strategy_core as kinds
+from kubelite.apiserver import custom_strategy as custom, strategy_core as kinds
 from kubelite.apiserver.strategy_service import update_service
 
 #: (new) -> new, and (new, old) -> new.
@@ -115,16 +117,27 @@ STRATEGIES: dict[type[Object], Strategy] = {
     admissionregistration.ValidatingWebhookConfiguration: Strategy(generation=True, unconditional_update=False),
     admissionregistration.ValidatingAdmissionPolicy: Strategy(generation=True, unconditional_update=False),
     admissionregistration.ValidatingAdmissionPolicyBinding: Strategy(generation=True, unconditional_update=False),
-    apiextensions.CustomResourceDefinition: Strategy(generation=True, unconditional_update=False),
+    apiextensions.CustomResourceDefinition: Strategy(
+        generation=True, unconditional_update=False, create=created_definition, update=updated_definition
+    ),
     apiregistration.APIService: Strategy(unconditional_update=False),
     flowcontrol.FlowSchema: Strategy(generation=True, unconditional_update=False),
     flowcontrol.PriorityLevelConfiguration: Strategy(generation=True, unconditional_update=False),
 }
 
 _DEFAULT = Strategy()
+_CUSTOM = Strategy(
+    generation=True,
+    unconditional_update=False,
+    status=False,
+    create=custom.create_object,
+    update=custom.update_object,
+)
 
 
 def strategy_of(type_: type[Object]) -> Strategy:
+    if issubclass(type_, CustomObject):
+        return _CUSTOM
     return STRATEGIES.get(type_, _DEFAULT)
 
 
@@ -192,6 +205,8 @@ def _counts(strategy: Strategy, new: Any, old: Any) -> bool:
 
 def _with_spec(new: Any, old: Any) -> Any:
     """Only status and metadata of `new`."""
+    if isinstance(new, CustomObject):
+        return custom.update_status(new, old)
     metadata = replace(new.metadata, owner_references=old.metadata.owner_references)
     return replace(old, metadata=metadata, status=new.status)
 

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from kubelite.actor.clock import Clock
 from kubelite.api import authentication_v1 as authentication, core_v1 as core, policy_v1 as policy
 from kubelite.api.errors import MethodNotAllowed, Unknown, conflict
 from kubelite.api.meta import DeleteOptions, Object, Status, TypedValue

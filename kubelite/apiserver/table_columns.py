@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from kubelite.api.custom import CustomObject
 from kubelite.api.meta import LabelSelector, Time
 from kubelite.api.scheme import Resource
 from kubelite.api.timestamp import parse_rfc3339
@@ -141,6 +142,10 @@ GENERIC = Printer((NAME, _CREATED), _generic)
 
 def printer_of(resource: Resource) -> Printer:
     """The printer of a resource's kind."""
+    if issubclass(resource.type, CustomObject):
+        from kubelite.apiserver.custom_table import custom_printer
+
+        return custom_printer(resource.type.definition)
     from kubelite.apiserver.table_printers import PRINTERS
 
     return PRINTERS.get((resource.group, resource.kind), GENERIC)

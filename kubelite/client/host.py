@@ -151,7 +151,7 @@ class Host:
 
     def _report(self, plan: Plan) -> None:
         for report in plan.reports:
-            self._recorder.report(self._controller.name, report)
+            self._recorder.report(report.reporter or self._controller.name, report)
 
     async def _report_failure(self, client: Client, key: Key, write: Write, error: StatusError) -> None:
         """Lets a controller that has something to say about a failed write say it, in a condition or an Event."""

@@ -59,7 +59,10 @@ Write: TypeAlias = Create | Update | Patch | Delete | Bind
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A Kubernetes Event on `regarding`; equal ones are counted, not repeated. `field_path`: which part of it is meant."""
+    """A Kubernetes Event on `regarding`; equal ones are counted, not repeated. `field_path`: which part of it is meant.
+
+    `reporter` is who says it, if not the controller by its own name.
+    """
 
     regarding: Object
     type: Literal["Normal", "Warning"] = "Normal"
@@ -67,6 +70,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     action: str = ""
     field_path: str = ""
+    reporter: str = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 
 import anyio
 from anyio.abc import TaskStatus
+from msgspec.structs import replace
 
 from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
@@ -72,7 +73,7 @@ class Recorder:
                     log.debug("Dropped event", reason=report.reason, error=str(error))
 
     async def _write(self, component: str, report: Report, at: float) -> None:
-        about = reference(report.regarding)
+        about = replace(reference(report.regarding), field_path=report.field_path)
         what = (about.kind, about.namespace, about.uid or about.name, about.field_path)
         key = (component, *what, report.type, report.reason, report.message)
         known = self._known.get(key)

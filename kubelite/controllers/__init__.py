@@ -3,7 +3,8 @@
 Read `replicaset` first, the smallest complete one; then `deployment` with `rollout` (numbers) and `deployment_status` (words).
 `pods`, `selection`, `services`, `history` and `template_hash` hold what several need. Then the other workloads (`job` with
 `job_pods`, `daemonset`, `statefulset` with `stateful_pods`, `cronjob` with `cron`), Services (`endpointslice`, `endpoints`),
-nodes (`node_lifecycle`, `taint_eviction`, `pod_gc`) and the end of things (`garbage_collector`, `namespace`).
+volumes (`persistent_volume`, `host_path_provisioner`, `volume_protection`, `ephemeral_volume`), nodes (`node_lifecycle`,
+`taint_eviction`, `pod_gc`) and the end of things (`garbage_collector`, `namespace`).
 `standard` names every controller and what it needs; `INDEXES` is what a view must be able to look up for them.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubelite.api.apps_v1 import ControllerRevision, ReplicaSet
-from kubelite.api.core_v1 import Pod, Service
+from kubelite.api.core_v1 import PersistentVolume, Pod, Service
 from kubelite.api.discovery_v1 import EndpointSlice
 from kubelite.api.scheme import BUILT_IN, Resource
 from kubelite.client.view import Controller, Indexes
@@ -23,17 +24,24 @@ from kubelite.controllers.deployment import DeploymentController
 from kubelite.controllers.disruption import DisruptionController
 from kubelite.controllers.endpoints import EndpointsController
 from kubelite.controllers.endpointslice import EndpointSliceController, slice_service
+from kubelite.controllers.ephemeral_volume import EphemeralVolumeController
+from kubelite.controllers.host_path_provisioner import HostPathProvisioner
 from kubelite.controllers.job import JobController
 from kubelite.controllers.namespace import NamespaceController
 from kubelite.controllers.namespace_defaults import RootCAPublisher, ServiceAccountController
 from kubelite.controllers.node_lifecycle import NodeLifecycleController
+from kubelite.controllers.persistent_volume import PersistentVolumeBinder, claim_of_volume
 from kubelite.controllers.pod_gc import PodGarbageCollector, finished_pods, pods_of_node
 from kubelite.controllers.replicaset import ReplicaSetController
+from kubelite.controllers.replication_controller import ReplicationControllerController
+from kubelite.controllers.resource_quota import ResourceQuotaController
 from kubelite.controllers.selection import labels_of_namespace, orphans_of_namespace
 from kubelite.controllers.services import selector_of_namespace
 from kubelite.controllers.statefulset import StatefulSetController
+from kubelite.controllers.storage_protection import ClaimProtection, VolumeProtection
 from kubelite.controllers.taint_eviction import TaintEvictionController
 from kubelite.controllers.ttl_after_finished import TTLAfterFinishedController
+from kubelite.controllers.volume_protection import PVCProtectionController, PVProtectionController, claims_of_pod
 
 
 def stored(resources: Iterable[Resource]) -> tuple[Resource, ...]:
@@ -47,6 +55,7 @@ def stored(resources: Iterable[Resource]) -> tuple[Resource, ...]:
 
 
 STORED = stored(BUILT_IN)
+VOLUME_ROOT = "/var/lib/kubelite/volumes"  #: where nobody says otherwise
 COLLECTED = tuple(resource for resource in STORED if resource.kind != "Event")  #: kinds that can have or be owners
 
 INDEXES: Indexes = {
@@ -54,6 +63,8 @@ INDEXES: Indexes = {
     (Pod, "label"): labels_of_namespace,
     (Pod, "node"): pods_of_node,
     (Pod, "finished"): finished_pods,
+    (Pod, "claim"): claims_of_pod,
+    (PersistentVolume, "claim"): claim_of_volume,
     (ReplicaSet, "orphan"): orphans_of_namespace,
     (ControllerRevision, "orphan"): orphans_of_namespace,
     (Service, "selector"): selector_of_namespace,
@@ -62,13 +73,17 @@ INDEXES: Indexes = {
 }
 
 
-def standard(*, root_ca: str = "") -> tuple[Controller, ...]:
-    """Every controller, in the order in which their work flows. `root_ca`: the PEM text that verifies the API server."""
+def standard(*, root_ca: str = "", volume_root: str = VOLUME_ROOT) -> tuple[Controller, ...]:
+    """Every controller, in the order in which their work flows.
+
+    `root_ca`: the PEM text that verifies the API server. `volume_root`: the nodes' directory of provisioned volumes.
+    """
     return (
         ServiceAccountController(),
         *((RootCAPublisher(root_ca),) if root_ca else ()),
         DeploymentController(),
         ReplicaSetController(),
+        ReplicationControllerController(),
         StatefulSetController(),
         DaemonSetController(),
         CronJobController(),
@@ -77,9 +92,17 @@ def standard(*, root_ca: str = "") -> tuple[Controller, ...]:
         EndpointSliceController(),
         EndpointsController(),
         DisruptionController(),
+        EphemeralVolumeController(),
+        PersistentVolumeBinder(),
+        HostPathProvisioner(volume_root),
+        PVCProtectionController(),
+        PVProtectionController(),
         NodeLifecycleController(),
         TaintEvictionController(),
         PodGarbageCollector(),
+        ClaimProtection(),
+        VolumeProtection(),
+        ResourceQuotaController(STORED),
         garbage_collector.GarbageCollector(COLLECTED),
         NamespaceController(STORED),
     )

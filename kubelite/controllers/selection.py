@@ -32,6 +32,14 @@ def labels_of_namespace(obj: Object) -> Iterable[str]:
     return tuple(f"{meta.namespace}/{key}={value}" for key, value in meta.labels.items())
 
 
+def selector_of(holder: Any) -> LabelSelector | None:
+    """A workload's selector; that of a ReplicationController is plain labels."""
+    selector = holder.spec.selector
+    if isinstance(selector, Mapping):
+        return LabelSelector(match_labels=selector) if selector else None
+    return selector  # type: ignore[no-any-return]  # all others have this type
+
+
 def pods_with_labels(view: View, namespace: str, labels: Mapping[str, str]) -> list[Pod]:
     """The pods of `namespace` that carry all of `labels` (at least one), by the rarest of them."""
     rarest = min((view.indexed(Pod, "label", f"{namespace}/{k}={v}") for k, v in labels.items()), key=len)
@@ -88,7 +96,7 @@ def holder_keys(type_: type[Object], changed: Callable[[Any, Any], bool] = lambd
                     yield f"{obj.metadata.namespace}/{owner.name}"
             elif obj is new:
                 for holder in view.list(type_, obj.metadata.namespace):
-                    if matches(holder.spec.selector, obj.metadata.labels):  # type: ignore[attr-defined]  # all holders have one
+                    if matches(selector_of(holder), obj.metadata.labels):
                         yield key_of(holder)
 
     return keys

@@ -31,7 +31,9 @@ def pod_ref(pod: Pod) -> str:
     return f"{meta.name}_{meta.namespace}({meta.uid})"
 
 
-def sandbox_config(pod: Pod, *, attempt: int, ip: str, cluster_domain: str, cgroup_parent: str) -> PodSandboxConfig:
+def sandbox_config(
+    pod: Pod, *, attempt: int, ip: str, cluster_domain: str, runtime_handler: str, cgroup_parent: str
+) -> PodSandboxConfig:
     """Raises: ConfigFailed."""
     spec, security = pod.spec, pod.spec.security_context or PodSecurityContext()
     try:
@@ -50,6 +52,7 @@ def sandbox_config(pod: Pod, *, attempt: int, ip: str, cluster_domain: str, cgro
         host_ipc=spec.host_ipc,
         share_process_namespace=bool(spec.share_process_namespace),
         sysctls={each.name.replace("/", "."): each.value for each in security.sysctls},
+        runtime_handler=runtime_handler,
         cgroup_parent=cgroup_parent,
         labels=dict(pod.metadata.labels),
         annotations={name: text for name, text in pod.metadata.annotations.items() if name != _LAST_APPLIED},
@@ -65,9 +68,13 @@ def container_config(
     env: dict[str, str],
     mounts: tuple[Mount, ...],
     seccomp_text: str,
+    target_id: str,
     node_memory_bytes: int,
 ) -> ContainerConfig:
-    """`seccomp_text` is the profile's JSON if the container asks for one of the node's. Raises: ConfigFailed."""
+    """`seccomp_text` is the profile's JSON if the container asks for one of the node's; `target_id` as the runtime has it.
+
+    Raises: ConfigFailed.
+    """
     grace = pod.spec.termination_grace_period_seconds
     return ContainerConfig(
         name=spec.name,
@@ -85,6 +92,7 @@ def container_config(
         stdin_once=spec.stdin_once,
         tty=spec.tty,
         stop_signal=(spec.lifecycle.stop_signal or "") if spec.lifecycle else "",
+        target_id=target_id,
         annotations={
             HASH_ANNOTATION: spec_hash(spec),
             MESSAGE_PATH: spec.termination_message_path,

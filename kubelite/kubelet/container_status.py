@@ -18,6 +18,7 @@ from kubelite.api.core_v1 import (
     ContainerStateWaiting,
     ContainerStatus,
     Pod,
+    PodCondition,
     VolumeMount,
     VolumeMountStatus,
 )
@@ -40,6 +41,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     observed: ObservedPod
     results: Results
     waiting: Mapping[str, Waiting]  #: by container name
+    resize: PodCondition | None = None  #: why a resize waits or goes on
     runtime: str  #: the scheme of container ids, e.g. docker
 
 

@@ -59,7 +59,7 @@ from kubelite.kubelet.runtime import (
 
 PAUSE_IMAGE = "kubelite/pause:1"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_ACTIONS = frozenset({"create", "start", "die", "oom", "destroy"})
+_ACTIONS = frozenset({"create", "start", "update", "die", "oom", "destroy"})
 _NOT_FOUND = 404
 _CAP_SYS_RESOURCE = 1 << 24
 
@@ -76,6 +76,7 @@ class DockerRuntime(DockerImages):
         # More starts at once than this do not raise the rate, only everybody's latency.
         self._starts = anyio.CapacityLimiter(4 * (os.cpu_count() or 1))
         self._exec_ended: dict[str, anyio.Event] = {}
+        self._out_of_memory: set[str] = set()  #: containers that an event said so of
         self._info = found.Info()
         self._restricted = False
         self._log = get_logger("kubelet.docker")
@@ -138,6 +139,10 @@ class DockerRuntime(DockerImages):
             ended.set()
         elif event.action in _ACTIONS:
             uid = attributes.get(found.POD_UID, "")
+            if event.action == "oom":
+                self._out_of_memory.add(event.actor.id)
+            elif event.action in {"start", "destroy"}:
+                self._out_of_memory.discard(event.actor.id)
             listener(RuntimeEvent(pod_uid=uid, container_id=event.actor.id, action=event.action))
 
     async def version(self) -> RuntimeVersion:
@@ -145,6 +150,10 @@ class DockerRuntime(DockerImages):
         return RuntimeVersion(name="docker", version=str(answer["Version"]), api_version=str(answer["ApiVersion"]))
 
     async def run_pod_sandbox(self, config: PodSandboxConfig) -> Sandbox:
+        handler = config.runtime_handler
+        if handler and handler not in self._info.runtimes:
+            message = f'failed to get sandbox runtime: no runtime for "{handler}" is configured'
+            raise RuntimeFailed("CreatePodSandboxError", message)
         parent = cgroups.cgroup_parent(self._info.cgroup_driver, config.cgroup_parent)
         request = sandbox_request(
             config, instance=self._instance, image=PAUSE_IMAGE, cgroup_parent=parent, restricted=self._restricted
@@ -192,17 +201,19 @@ class DockerRuntime(DockerImages):
 
     async def list_containers(self, pod_uid: str = "") -> list[Container]:
         summaries = await self._containers.ids(pod_uid=pod_uid, label=found.SANDBOX_ID)
-        return [found.parse_container(inspected) for inspected in await self._containers.inspect_all(summaries)]
+        inspected = await self._containers.inspect_all(summaries)
+        return [found.parse_container(one, out_of_memory=one.id in self._out_of_memory) for one in inspected]
 
     async def create_container(self, sandbox: Sandbox, config: ContainerConfig) -> str:
         inspected = await self._containers.inspect(sandbox.id, reason="CreateContainerError")
-        shares_pids = found.SHARES_PIDS in (inspected.config.labels or {})
+        joined = sandbox.id if found.SHARES_PIDS in (inspected.config.labels or {}) else config.target_id
         request = container_request(
             sandbox,
             config,
             instance=self._instance,
             cgroup_parent=inspected.host_config.cgroup_parent,
-            pid_mode=f"container:{sandbox.id}" if shares_pids else inspected.host_config.pid_mode,
+            pid_mode=f"container:{joined}" if joined else inspected.host_config.pid_mode,
+            runtime=inspected.host_config.runtime,
             restricted=self._restricted,
         )
         name = container_name(
@@ -237,6 +248,13 @@ class DockerRuntime(DockerImages):
 
     async def update_container(self, container_id: str, resources: Resources) -> None:
         await self._containers.post(container_id, "update", reason="ResizeError", body=resources_request(resources))
+
+    async def writable_bytes(self, container_id: str) -> int:
+        try:
+            inspected = await self._containers.inspect(container_id, reason="ContainerStatusError", sizes=True)
+        except Refused:
+            return 0
+        return inspected.size_rw + _file_size(inspected.log_path)
 
     @asynccontextmanager
     async def exec(
@@ -328,6 +346,13 @@ class DockerRuntime(DockerImages):
     def _sandbox(self, inspected: found.Inspected) -> Sandbox:
         ip = (inspected.config.labels or {}).get(found.POD_IP, "")
         return found.parse_sandbox(inspected, attached=not ip or self._network.is_attached(inspected.id, ip))
+
+
+def _file_size(path: str) -> int:
+    try:
+        return os.stat(path).st_size if path else 0
+    except OSError:  # just rotated
+        return 0
 
 
 def _has_sys_resource(path: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from io import BufferedIOBase
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import anyio
@@ -113,12 +114,13 @@ class EngineClient:
         body: object = None,
         deadline_s: float = REQUEST_DEADLINE_S,
     ) -> Any:
-        """The answer's bytes, or decoded as `answer`. `body` is sent as it is if bytes, otherwise as JSON.
+        """The answer's bytes, or decoded as `answer`. `body` is sent as it is if bytes or an open file, otherwise as JSON.
 
         Raises: Refused with `reason`, or Unreachable.
         """
-        data = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/x-tar"} if isinstance(body, bytes) else None
+        archive = isinstance(body, bytes | BufferedIOBase)
+        data = body if body is None or archive else msgspec.json.encode(body)
+        headers = {"Content-Type": "application/x-tar"} if archive else None
         with translated(reason), anyio.fail_after(deadline_s):
             async with self.docker()._query(path, method, params=params, data=data, headers=headers) as response:
                 raw = await response.read()

@@ -44,6 +44,8 @@ def sandbox_request(
         "OomScoreAdj": 0 if restricted else _SANDBOX_OOM_SCORE_ADJ,
         "CpuShares": _MIN_CPU_SHARES,
     }
+    if config.runtime_handler:
+        host["Runtime"] = config.runtime_handler
     request: dict[str, Any] = {"Image": image, "Labels": labels, "HostConfig": host}
     if config.host_network:
         return request | {"HostConfig": host | {"NetworkMode": "host"}}
@@ -52,9 +54,16 @@ def sandbox_request(
 
 
 def container_request(
-    sandbox: Sandbox, config: ContainerConfig, *, instance: str, cgroup_parent: str, pid_mode: str, restricted: bool
+    sandbox: Sandbox,
+    config: ContainerConfig,
+    *,
+    instance: str,
+    cgroup_parent: str,
+    pid_mode: str,
+    runtime: str,
+    restricted: bool,
 ) -> dict[str, Any]:
-    """`pid_mode` is the engine's: empty for a namespace of its own."""
+    """`pid_mode` is the engine's: empty for a namespace of its own; `runtime` is the sandbox's."""
     joined = f"container:{sandbox.id}"
     labels = _labels(config, sandbox.uid, sandbox.namespace, sandbox.name, config.attempt, instance)
     labels |= {names.CONTAINER_NAME: config.name, names.SANDBOX_ID: sandbox.id, names.IMAGE: config.image}
@@ -73,6 +82,7 @@ def container_request(
         "IpcMode": joined,
         "PidMode": pid_mode,
         "CgroupParent": cgroup_parent,
+        "Runtime": runtime,
         "Mounts": mounts,
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "5"}},
         "OomScoreAdj": max(0, config.resources.oom_score_adj) if restricted else config.resources.oom_score_adj,

@@ -87,9 +87,10 @@ class EngineContainers:
         )
         return [summary.id for summary in answer]
 
-    async def inspect(self, container_id: str, *, reason: str) -> found.Inspected:
-        path = f"containers/{container_id}/json"
-        return await self._client.request("GET", path, reason=reason, answer=found.Inspected)
+    async def inspect(self, container_id: str, *, reason: str, sizes: bool = False) -> found.Inspected:
+        """With `sizes` the engine walks the container's files."""
+        path, params = f"containers/{container_id}/json", {"size": "1"} if sizes else None
+        return await self._client.request("GET", path, reason=reason, answer=found.Inspected, params=params)
 
     async def inspect_if_present(self, container_id: str) -> found.Inspected | None:
         try:

@@ -6,11 +6,12 @@ Source: https://docs.docker.com/reference/api/engine/ (images), upstream's --ima
 from __future__ import annotations
 
 import base64
+from typing import BinaryIO
 
 import msgspec
 
 from kubelite.kubelet import docker_state as found
-from kubelite.kubelet.docker_client import EngineClient, Refused, lines
+from kubelite.kubelet.docker_client import EngineClient, Refused, filters, lines
 from kubelite.kubelet.runtime import Image, RuntimeFailed
 
 #: A pull that makes no progress for this long has failed.
@@ -21,6 +22,7 @@ _NOT_FOUND = 404
 
 class _Progress(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
+    stream: str = ""
 
 
 class DockerImages:
@@ -57,14 +59,32 @@ class DockerImages:
             raise RuntimeFailed("ErrImagePull", f"the engine pulled {image} but does not have it")
         return status.id
 
-    async def load_image(self, archive: bytes) -> None:
-        """Adds the images of an archive in the format of `docker save`."""
+    async def load_image(self, archive: bytes | BinaryIO) -> list[str]:
+        """Adds the images of an archive in the format of `docker save`; returns their names, or ids if they have none."""
         answer = await self._client.request(
             "POST", "images/load", reason="ErrImageLoad", body=archive, deadline_s=_LOAD_DEADLINE_S
         )
+        loaded = []
         for line in answer.splitlines():
-            if line.strip() and (failure := msgspec.json.decode(line, type=_Progress).error):
-                raise RuntimeFailed("ErrImageLoad", failure)
+            told = msgspec.json.decode(line, type=_Progress) if line.strip() else _Progress()
+            if told.error:
+                raise RuntimeFailed("ErrImageLoad", told.error)
+            if told.stream.startswith("Loaded image"):
+                loaded.append(told.stream.partition(": ")[2].strip())
+        return loaded
+
+    async def prune(self, *, everything: bool) -> tuple[int, int]:
+        """Removes images without a name, or `everything` that no container uses; returns (images, bytes)."""
+        answer = await self._client.request(
+            "POST",
+            "images/prune",
+            reason="ImagePruneError",
+            answer=found.Pruned,
+            params={"filters": filters(dangling=["false" if everything else "true"])},
+            deadline_s=_LOAD_DEADLINE_S,
+        )
+        removed = [each for each in answer.images_deleted or () if each.get("Deleted", "").startswith("sha256:")]
+        return len(removed), answer.space_reclaimed
 
     async def list_images(self) -> list[Image]:
         answer = await self._client.request(

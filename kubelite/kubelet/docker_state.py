@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from kubelite.api.timestamp import parse_rfc3339
-from kubelite.kubelet.runtime import Container, Image, Sandbox, State
+from kubelite.kubelet.runtime import Container, Image, Resources, Sandbox, State
 
 INSTANCE = "kubelite.io/instance"
 SANDBOX_ID = "kubelite.io/sandbox-id"
@@ -68,11 +68,17 @@ class InspectedConfig(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"
 class InspectedHost(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     cgroup_parent: str = ""
     pid_mode: str = ""
+    runtime: str = ""
+    cpu_shares: int = 0
+    cpu_quota: int = 0
+    memory: int = 0
 
 
 class Inspected(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     id: str
     created: str
+    log_path: str = ""
+    size_rw: int = 0
     image: str = ""
     state: InspectedState
     config: InspectedConfig
@@ -98,6 +104,11 @@ class InspectedImage(msgspec.Struct, frozen=True, kw_only=True, rename="pascal")
     config: ImageConfig | None = None
 
 
+class Pruned(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    images_deleted: list[dict[str, str]] | None = None
+    space_reclaimed: int = 0
+
+
 class EventActor(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     id: str = msgspec.field(default="", name="ID")
     attributes: dict[str, str] = msgspec.field(default_factory=dict)
@@ -111,6 +122,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 class Info(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     architecture: str = "x86_64"
     cgroup_driver: str = "cgroupfs"
+    runtimes: dict[str, object] = msgspec.field(default_factory=dict)
 
 
 def parse_time(text: str) -> float:
@@ -139,7 +151,8 @@ def parse_sandbox(found: Inspected, *, attached: bool) -> Sandbox:
     )
 
 
-def parse_container(found: Inspected) -> Container:
+def parse_container(found: Inspected, *, out_of_memory: bool = False) -> Container:
+    """`out_of_memory`: an event said so; the engine forgets it where it hears of the end first."""
     labels = found.config.labels or {}
     facts = found.state
     created_at, finished_at = parse_time(found.created), parse_time(facts.finished_at)
@@ -154,7 +167,7 @@ def parse_container(found: Inspected) -> Container:
         # Also when a child was killed for memory: the engine says OOMKilled, but the container did its work.
         reason = "Completed"
     else:
-        reason = "OOMKilled" if facts.oom_killed else "Error"
+        reason = "OOMKilled" if facts.oom_killed or out_of_memory else "Error"
     return Container(
         id=found.id,
         sandbox_id=labels.get(SANDBOX_ID, ""),
@@ -171,6 +184,11 @@ def parse_container(found: Inspected) -> Container:
         reason=reason,
         message=message,
         pid=facts.pid,
+        resources=Resources(
+            cpu_shares=found.host_config.cpu_shares,
+            cpu_quota_us=found.host_config.cpu_quota,
+            memory_limit_bytes=found.host_config.memory,
+        ),
         labels=_labels(labels),
         annotations=_annotations(labels),
     )

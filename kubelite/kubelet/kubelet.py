@@ -18,11 +18,12 @@ from kubelite.actor.clock import Clock
 from kubelite.client.interface import Client
 from kubelite.client.view import View
 from kubelite.kubelet.env import NodeFacts
+from kubelite.kubelet.eviction_manager import EvictionManager
 from kubelite.kubelet.handlers import Hooks, ProbeRunner
 from kubelite.kubelet.images import ImagePuller
 from kubelite.kubelet.node import NodeActor
 from kubelite.kubelet.node_status import Health, Machine, allocatable
-from kubelite.kubelet.parts import LeaveService, Parts, PodAddresses, Recorder
+from kubelite.kubelet.parts import Parts, PodAddresses, Recorder, ServiceGate
 from kubelite.kubelet.pleg import Pleg
 from kubelite.kubelet.pod_manager import Feed, PodManager
 from kubelite.kubelet.runtime import Runtime, RuntimeEvent
@@ -59,7 +60,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     configs: Sequence[Feed]
     recorder: Recorder
     clock: Clock
-    leave_service: LeaveService
+    services: ServiceGate
 
 
 class Kubelet:
@@ -93,7 +94,7 @@ class Kubelet:
             probes=probes,
             storage=storage,
             addresses=addresses,
-            leave_service=cluster.leave_service,
+            services=cluster.services,
             node=NodeFacts(host_ip=machine.ip, allocatable=allocatable(machine)),
             node_memory_bytes=machine.memory_bytes,
             cluster_domain=settings.cluster_domain,
@@ -106,6 +107,7 @@ class Kubelet:
             settings.name,
             machine=machine,
             health=health,
+            watch=EvictionManager(self.pods, parts).check,
             pod_cidr=settings.pod_cidr,
             client=client,
             runtime=runtime,

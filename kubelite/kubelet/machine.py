@@ -7,7 +7,7 @@ import platform
 import socket
 from pathlib import Path
 
-from kubelite.kubelet.node_status import Health, Machine
+from kubelite.kubelet.node_status import Health, Machine, Shortage, binary_quantity
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 #: Under these a node takes no more pods. Disk: nearly full, not upstream's 10 %, since the host is not kubelite's alone.
@@ -38,10 +38,21 @@ def read_health(root_dir: Path) -> Health:
     """Raises: OSError."""
     stat = os.statvfs(root_dir)
     processes = int(_text("/proc/loadavg").split()[3].partition("/")[2])
+    left = (
+        ("memory", _memory("MemAvailable"), MIN_MEMORY_BYTES),
+        ("ephemeral-storage", stat.f_bavail * stat.f_frsize, MIN_DISK_BYTES),
+        ("pids", int(_text("/proc/sys/kernel/pid_max")) - processes, MIN_PIDS),
+    )
+    short = {
+        name: Shortage(resource=name, threshold=binary_quantity(least), available=binary_quantity(available))
+        for name, available, least in left
+        if available < least
+    }
     return Health(
-        memory_pressure=_memory("MemAvailable") < MIN_MEMORY_BYTES,
-        disk_pressure=stat.f_bavail * stat.f_frsize < MIN_DISK_BYTES,
-        pid_pressure=int(_text("/proc/sys/kernel/pid_max")) - processes < MIN_PIDS,
+        memory_pressure="memory" in short,
+        disk_pressure="ephemeral-storage" in short,
+        pid_pressure="pids" in short,
+        shortages=tuple(short.values()),
     )
 
 

@@ -6,7 +6,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/nodes/#node-heartbeats,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 from anyio.abc import TaskStatus
@@ -40,7 +40,10 @@ log = get_logger(__name__)
 
 
 class NodeActor:
-    """`changed` makes it report at once, e.g. after an image was pulled."""
+    """`watch` hears of every reading of the node's health, and says what of it is reported.
+
+    `changed` makes it report at once, e.g. after an image was pulled.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class NodeActor:
         *,
         machine: Machine,
         health: Callable[[], Health],
+        watch: Callable[[Health], Awaitable[Health]],
         pod_cidr: str,
         client: Client,
         runtime: Runtime,
@@ -58,6 +62,7 @@ class NodeActor:
         self._node = name
         self._machine = machine
         self._health = health
+        self._watch = watch
         self._pod_cidr = pod_cidr
         self._client = client
         self._runtime = runtime
@@ -93,7 +98,7 @@ class NodeActor:
         status = compute_node_status(
             self._node,
             self._machine,
-            await self._check(),
+            await self._watch(await self._check()),
             runtime=self._runtime_version,
             images=await self._images(),
             old=node.status,

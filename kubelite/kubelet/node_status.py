@@ -49,6 +49,14 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "amd64"
 
 
+class Shortage(msgspec.Struct, frozen=True, kw_only=True):
+    """Less of a resource is left than there has to be; both amounts as quantities."""
+
+    resource: str  #: memory | ephemeral-storage | pids
+    threshold: str
+    available: str
+
+
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What may change. `not_ready` is the reason why the node takes no pods, if there is one."""
 
@@ -56,6 +64,16 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     memory_pressure: bool = False
     disk_pressure: bool = False
     pid_pressure: bool = False
+    shortages: tuple[Shortage, ...] = ()  #: what the pressures come from, the most urgent first
+
+    @property
+    def pressures(self) -> tuple[tuple[str, bool], ...]:
+        """By the name of their condition."""
+        return (
+            ("MemoryPressure", self.memory_pressure),
+            ("DiskPressure", self.disk_pressure),
+            ("PIDPressure", self.pid_pressure),
+        )
 
 
 def capacity(machine: Machine) -> dict[str, Quantity]:
@@ -168,3 +186,15 @@ def same_but_for_heartbeat(one: NodeStatus, other: NodeStatus) -> bool:
         return replace(status, conditions=tuple(replace(each, last_heartbeat_time=None) for each in status.conditions))
 
     return still(one) == still(other)
+
+
+def binary_quantity(amount: int) -> str:
+    """Bytes as quantities print them.
+
+    >>> binary_quantity(0), binary_quantity(1536), binary_quantity(5 << 20)
+    ('0', '1536', '5Mi')
+    """
+    for shift, unit in ((30, "Gi"), (20, "Mi"), (10, "Ki")):
+        if amount and amount % (1 << shift) == 0:
+            return f"{amount >> shift}{unit}"
+    return str(amount)

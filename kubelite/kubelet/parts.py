@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -14,6 +13,7 @@ from kubelite.client.plan import Report
 from kubelite.client.view import View
 from kubelite.kubelet.env import NodeFacts
 from kubelite.kubelet.handlers import Hooks, ProbeRunner
+from kubelite.kubelet.host_ports import HostPort
 from kubelite.kubelet.images import ImagePuller
 from kubelite.kubelet.pleg import Pleg
 from kubelite.kubelet.runtime import Runtime
@@ -38,8 +38,30 @@ class PodAddresses(Protocol):
     def release(self, ip: str) -> None: ...
 
 
-#: Takes an address out of every Service and returns when no new connection will reach it.
-LeaveService = Callable[[str], Coroutine[Any, Any, None]]
+class ServiceGate(Protocol):
+    """Where the kubelet tells of its pods before the API can: the node's proxy. Not for pods on the host's network."""
+
+    async def remove_endpoint(self, ip: str, *, dead: bool = False) -> None:
+        """Returns when no new connection reaches `ip`; `dead`: not even where no other endpoint is left."""
+
+    def map_host_ports(self, pod_uid: str, ip: str, ports: tuple[HostPort, ...]) -> None:
+        """These ports of the host lead to the pod at `ip`, and no others of the pod's any more."""
+
+    def restore_endpoint(self, ip: str) -> None:
+        """The pod at `ip` is about to be reported ready: from now on its EndpointSlices decide."""
+
+
+class NoServices:
+    """The gate of a node without a proxy: its pods are in no kernel's maps."""
+
+    async def remove_endpoint(self, ip: str, *, dead: bool = False) -> None:
+        return None
+
+    def map_host_ports(self, pod_uid: str, ip: str, ports: tuple[HostPort, ...]) -> None:
+        return None
+
+    def restore_endpoint(self, ip: str) -> None:
+        return None
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +76,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     probes: ProbeRunner
     storage: Storage
     addresses: PodAddresses
-    leave_service: LeaveService
+    services: ServiceGate
     node: NodeFacts
     node_memory_bytes: int
     cluster_domain: str

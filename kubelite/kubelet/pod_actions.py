@@ -27,7 +27,8 @@ from kubelite.kubelet.observed import (
     should_restart,
     spec_hash,
 )
-from kubelite.kubelet.runtime import Container, State
+from kubelite.kubelet.pod_resize import compute_resize
+from kubelite.kubelet.runtime import Container, Resources, State
 
 Kind = Literal["init", "main", "ephemeral"]
 ProbeKind = Literal["startup", "liveness", "readiness"]
@@ -53,6 +54,14 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True):
     reason: Literal["", "Liveness", "Startup"] = ""
 
 
+class Resize(msgspec.Struct, frozen=True, kw_only=True):
+    """A running container gets other resources."""
+
+    container_id: str
+    name: str
+    resources: Resources
+
+
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """A container that waits for its back-off."""
 
@@ -63,12 +72,13 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Actions(msgspec.Struct, frozen=True, kw_only=True):
-    """Carried out in this order: kill the pod or some containers, make the sandbox, start containers."""
+    """Carried out in this order: kill the pod or some containers, resize, make the sandbox, start containers."""
 
     kill_pod: bool = False  #: everything that runs, and the sandbox
     create_sandbox: bool = False
     sandbox_attempt: int = 0
     kill: tuple[Kill, ...] = ()
+    resize: tuple[Resize, ...] = ()
     start: tuple[Start, ...] = ()
     held: tuple[Held, ...] = ()
     requeue_at: float | None = None
@@ -80,6 +90,7 @@ class _Plan:
     def __init__(self) -> None:
         self.kill_pod = False
         self.kill: list[Kill] = []
+        self.resize: list[Resize] = []
         self.init: list[str] = []
         self.main: list[str] = []
         self.ephemeral: list[str] = []
@@ -117,6 +128,7 @@ def compute_actions(
         create_sandbox=create,
         sandbox_attempt=attempt,
         kill=() if plan.kill_pod else tuple(plan.kill),
+        resize=() if plan.kill_pod else tuple(plan.resize),
         start=starts,
         held=held,
         requeue_at=min((each.until for each in held), default=None),
@@ -154,6 +166,13 @@ def _compare(pod: Pod, observed: ObservedPod, results: Results, plan: _Plan) -> 
                 plan.main.append(container.name)
             continue
         kill, restart = _verdict("Container", container, newest, results)
+        if kill is None:
+            resources, anew = compute_resize(pod, container, newest.resources)
+            if resources is not None and anew and pod.spec.restart_policy != "Never":
+                text = f"Container {container.name} resize requires restart"
+                kill, restart = Kill(container_id=newest.id, name=container.name, message=text), True
+            elif resources is not None:
+                plan.resize.append(Resize(container_id=newest.id, name=container.name, resources=resources))
         if kill is None:
             kept += 1
             continue

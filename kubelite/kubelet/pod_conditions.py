@@ -12,20 +12,39 @@ from msgspec.structs import replace
 from kubelite.api.core_v1 import ContainerStatus, Pod, PodCondition
 from kubelite.api.timestamp import rfc3339
 from kubelite.kubelet.observed import ObservedPod, is_sidecar, sandbox_changed
+from kubelite.kubelet.pod_resize import IN_PROGRESS, PENDING
 
 #: Written by the kubelet and nobody else.
-OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+OWNED = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", PENDING, IN_PROGRESS)
+
+#: The kubelet's only if it says so.
+DISRUPTED = "DisruptionTarget"
 
 Statuses = dict[str, ContainerStatus]
 
 
 def compute_conditions(
-    pod: Pod, observed: ObservedPod, *, phase: str, statuses: Statuses, old: tuple[PodCondition, ...], now: float
+    pod: Pod,
+    observed: ObservedPod,
+    *,
+    phase: str,
+    statuses: Statuses,
+    old: tuple[PodCondition, ...],
+    resize: PodCondition | None = None,
+    disruption: str = "",
+    now: float,
 ) -> tuple[PodCondition, ...]:
-    """All conditions: those of others unchanged, then the kubelet's; `old` keeps times of what did not change."""
+    """All conditions: those of others unchanged, then the kubelet's; `old` keeps times of what did not change.
+
+    `disruption`: why the kubelet had to end the pod.
+    """
     others = tuple(each for each in pod.status.conditions if each.type not in OWNED)
+    if disruption:
+        others = tuple(each for each in others if each.type != DISRUPTED)
     containers_ready = _containers_ready(pod, phase, statuses)
     own = (
+        *((resize,) if resize is not None else ()),
+        *((_condition(DISRUPTED, ok=True, reason="TerminationByKubelet", message=disruption),) if disruption else ()),
         _condition("PodReadyToStartContainers", ok=not sandbox_changed(pod, observed)),
         _initialized(pod, phase, statuses),
         _ready(pod, containers_ready, others),
@@ -33,10 +52,7 @@ def compute_conditions(
         _condition("PodScheduled", ok=True),
     )
     known = {each.type: each for each in old}
-    generation = pod.metadata.generation
-    return others + tuple(
-        _timed(replace(each, observed_generation=generation), known.get(each.type), now) for each in own
-    )
+    return others + tuple(_timed(each, known.get(each.type), now) for each in own)
 
 
 def _condition(type_: str, *, ok: bool, reason: str = "", message: str = "") -> PodCondition:

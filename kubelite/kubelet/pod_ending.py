@@ -10,14 +10,18 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec.structs import replace
 
 from kubelite.actor.backoff import Backoff
 from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import Pod
 from kubelite.api.errors import Conflict, NotFound, StatusError
 from kubelite.api.meta import DeleteOptions, Preconditions
+from kubelite.api.timestamp import rfc3339
+from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.pod_killer import grace_period_s, kill_all
 from kubelite.kubelet.pod_status import finished
+from kubelite.kubelet.qos import qos_class
 from kubelite.kubelet.runtime import RuntimeFailed
 
 if TYPE_CHECKING:
@@ -37,11 +41,14 @@ class PodEnding:
     async def run(self) -> None:
         """Returns when nothing is left."""
         worker = self._worker
-        worker.prober.end_liveness()
-        await self._until_done(self._kill)
-        await self._until_done(self._clean)
-        if not worker.removed:
-            worker.writer.write(finished(worker.pod, worker.writer.last))
+        if worker.rejected and worker.failure is not None:
+            self._reject(worker.failure)
+        else:
+            worker.prober.end_liveness()
+            await self._until_done(self._kill)
+            await self._until_done(self._clean)
+            if not worker.removed:
+                worker.writer.write(finished(worker.pod, worker.writer.last))
         while not worker.removed and worker.pod.metadata.deletion_timestamp is None:
             worker.awake()
             if not worker.removed and worker.pod.metadata.deletion_timestamp is None:
@@ -51,6 +58,21 @@ class PodEnding:
         await self._until_done(self._remove_containers)
         if not worker.removed:
             await self._until_done(self._delete)
+
+    def _reject(self, failure: Failure) -> None:
+        """Nothing of it ever ran here."""
+        worker = self._worker
+        self._parts.report(worker.pod, "Warning", failure.reason, failure.message)
+        worker.writer.write(
+            replace(
+                worker.writer.last,
+                phase="Failed",
+                reason=failure.reason,
+                message=f"Pod was rejected: {failure.message}",
+                qos_class=qos_class(worker.pod),
+                start_time=worker.writer.last.start_time or rfc3339(self._parts.clock.now()),
+            )
+        )
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeats a step until the world lets it succeed."""
@@ -65,18 +87,19 @@ class PodEnding:
 
     async def _kill(self) -> None:
         """Ends what runs; a shorter grace period that comes meanwhile counts from now on."""
-        worker, parts = self._worker, self._parts
+        worker = self._worker
         observed = await worker.observe(fresh=True)
-        if observed.ip:
-            await parts.leave_service(observed.ip)
+        ip = observed.ip or worker.ip
+        await worker.gate.leave(worker.pod, ip)
         while await self._kill_once():
             pass
+        await worker.gate.leave(worker.pod, ip, dead=True)
         await worker.observe(fresh=True)
         worker.report_status(over=True)
 
     async def _kill_once(self) -> bool:
         """Kills within the present grace period; True when a shorter one came before the end. Raises: RuntimeFailed."""
-        worker, grace_s = self._worker, grace_period_s(self._worker.pod)
+        worker, grace_s = self._worker, self._grace_s()
         done = anyio.Event()
         failures: list[RuntimeFailed] = []
 
@@ -90,7 +113,7 @@ class PodEnding:
 
         async with anyio.create_task_group() as killing:
             killing.start_soon(kill)
-            while not done.is_set() and grace_period_s(worker.pod) >= grace_s:
+            while not done.is_set() and self._grace_s() >= grace_s:
                 worker.awake()
                 try:
                     await worker.observe()
@@ -104,6 +127,10 @@ class PodEnding:
         if failures:
             raise failures[0]
         return not done.is_set()
+
+    def _grace_s(self) -> float:
+        own, failure = grace_period_s(self._worker.pod), self._worker.failure
+        return min(own, failure.grace_s) if failure is not None and failure.grace_s is not None else own
 
     async def _clean(self) -> None:
         """Volumes, files, address."""

@@ -10,6 +10,7 @@ Source: pkg/kubelet/kubelet_pods.go (HandlePodCleanups)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import anyio
@@ -21,8 +22,12 @@ from kubelite.api.core_v1 import Pod
 from kubelite.api.errors import StatusError
 from kubelite.api.meta import Object
 from kubelite.kubelet.container_config import references
-from kubelite.kubelet.observed import ObservedPod
+from kubelite.kubelet.eviction import compute_refusal
+from kubelite.kubelet.failure import Failure
+from kubelite.kubelet.node_status import Health
+from kubelite.kubelet.observed import ObservedPod, is_terminal
 from kubelite.kubelet.parts import Parts
+from kubelite.kubelet.pod_admission import compute_rejection
 from kubelite.kubelet.pod_worker import PodWorker
 from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed
 
@@ -49,6 +54,7 @@ class PodManager:
         self._configs = tuple(configs)
         self._workers: dict[str, PodWorker] = {}
         self._users: dict[tuple[str, str, str], set[str]] = {}  # (kind, namespace, name) to pod uids
+        self.health = Health()  #: of the node, as reported last
         self._group: TaskGroup | None = None
         self._relist = anyio.Event()
 
@@ -64,6 +70,9 @@ class PodManager:
     def pods(self) -> list[Pod]:
         """All pods of the node, as their workers know them."""
         return [worker.pod for worker in self._workers.values()]
+
+    def workers(self) -> list[PodWorker]:
+        return list(self._workers.values())
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         self._parts.pleg.subscribe(self._hear)
@@ -103,7 +112,7 @@ class PodManager:
         if not event.pod_uid:
             self._relist.set()
             for worker in self._workers.values():
-                worker.wake()
+                worker.hear(event)
         elif (concerned := self._workers.get(event.pod_uid)) is not None:
             concerned.hear(event)
 
@@ -123,8 +132,23 @@ class PodManager:
         if known is not None:
             known.update(new)
         else:
-            worker = self._workers[uid] = PodWorker(new, self._parts)
+            worker = self._workers[uid] = PodWorker(
+                new, self._parts, partial(self._neighbours, uid), self._rejection(new)
+            )
             self._group.start_soon(self._supervise, worker)
+
+    def _rejection(self, pod: Pod) -> Failure | None:
+        """Why a pod that has not been taken yet is not."""
+        if pod.status.start_time or pod.metadata.deletion_timestamp is not None:
+            return None
+        if refusal := compute_refusal(pod, self.health):
+            return refusal
+        return compute_rejection(pod, self._neighbours(pod.metadata.uid), self._parts.node.allocatable)
+
+    def _neighbours(self, uid: str) -> list[Pod]:
+        """The other pods of the node that are not over, with the resources that they were granted."""
+        others = (each for other, each in self._workers.items() if other != uid and each.failure is None)
+        return [each.pod for each in others if not is_terminal(each.writer.last.phase)]
 
     def _note_references(self, pod: Pod) -> None:
         for kind, name in references(pod):
@@ -150,10 +174,13 @@ class PodManager:
                 log.error("Restarting pod worker", pod=worker.name, delay_s=delay, exc_info=error)
             await self._parts.clock.sleep(delay)
             gone = worker.removed
-            worker = self._workers[uid] = PodWorker(worker.pod, self._parts)
+            worker = self._workers[uid] = PodWorker(worker.grant.asked, self._parts, partial(self._neighbours, uid))
             if gone:
                 worker.remove()
         del self._workers[uid]
+        for other in self._workers.values():
+            if other.grant.condition is not None:
+                other.wake()  # there may be room for it now
         for kind, name in references(worker.pod):
             users = self._users.get((kind, worker.pod.metadata.namespace, name))
             if users is not None:
@@ -178,7 +205,7 @@ class PodManager:
         parts = self._parts
         log.info("Removing orphaned pod", pod=[each.name for each in observed.sandboxes])
         if observed.ip:
-            await parts.leave_service(observed.ip)
+            await parts.services.remove_endpoint(observed.ip, dead=True)
         for container in observed.running:
             await parts.runtime.stop_container(container.id, grace_s=ORPHAN_GRACE_S)
         for container in observed.containers:

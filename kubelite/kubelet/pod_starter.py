@@ -5,11 +5,12 @@ Source: pkg/kubelet/kuberuntime/kuberuntime_container.go (startContainer), kuber
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
-from kubelite.api.core_v1 import Container as ContainerSpec, Pod, Secret
+from kubelite.api.core_v1 import Container as ContainerSpec, EphemeralContainer, Pod, Secret
 from kubelite.kubelet import crash_backoff
 from kubelite.kubelet.container_config import container_config, pod_ref, seccomp_profile
 from kubelite.kubelet.container_status import Waiting
@@ -20,10 +21,12 @@ from kubelite.kubelet.images import ImageFailed
 from kubelite.kubelet.observed import Spec, is_sidecar
 from kubelite.kubelet.parts import Parts
 from kubelite.kubelet.pod_actions import Held, Start, find_spec
-from kubelite.kubelet.runtime import RuntimeFailed, Sandbox
+from kubelite.kubelet.runtime import Container, RuntimeFailed, Sandbox
 
 #: When a container that could not be made is tried again, if nothing happens before. Source: pod_workers.go (backOffPeriod)
 RETRY_S = 10.0
+#: How often a pod that waits for a back-off is looked at, and the wait told of.
+RESYNC_S = 12.0
 #: How long a failed pull is shown as such before it is shown as held back.
 SHOW_PULL_ERROR_S = 1.0
 
@@ -44,17 +47,13 @@ class PodStarter:
         self.delays: dict[str, Delay] = {}
         self.waiting: dict[str, Waiting] = {}
         self._retry_at: dict[str, float] = {}
-        self._held_until: dict[str, float] = {}
 
     def retry_now(self) -> None:
         """What a container is made from changed."""
         self._retry_at.clear()
 
     def hold(self, pod: Pod, held: Held) -> None:
-        """A container waits for its back-off; told once per wait."""
-        if self._held_until.get(held.name) == held.until:
-            return
-        self._held_until[held.name] = held.until
+        """A container waits for its back-off; told at every pass, and counted."""
         ref = pod_ref(pod)
         delay = crash_backoff.duration(held.delay_s)
         text = f"back-off {delay} restarting failed container={held.name} pod={ref}"
@@ -62,7 +61,9 @@ class PodStarter:
         event = f"Back-off restarting failed container {held.name} in pod {ref}"
         self._parts.report(pod, "Warning", "BackOff", event, container=held.name)
 
-    async def start_all(self, pod: Pod, sandbox: Sandbox, starts: tuple[Start, ...]) -> float | None:
+    async def start_all(
+        self, pod: Pod, sandbox: Sandbox, starts: tuple[Start, ...], running: Sequence[Container]
+    ) -> float | None:
         """Starts them in order; returns when to try again what failed. An init container that fails stops the rest."""
         requeue: float | None = None
         for start in starts:
@@ -71,7 +72,7 @@ class PodStarter:
                 continue
             retry = self._retry_at.get(start.name)
             if retry is None or retry <= self._parts.clock.now():
-                retry = await self._try(pod, sandbox, start, spec)
+                retry = await self._try(pod, sandbox, start, spec, running)
             if retry is None:
                 continue
             requeue = min(requeue or retry, retry)
@@ -79,21 +80,24 @@ class PodStarter:
                 break
         return requeue
 
-    async def _try(self, pod: Pod, sandbox: Sandbox, start: Start, spec: Spec) -> float | None:
+    async def _try(
+        self, pod: Pod, sandbox: Sandbox, start: Start, spec: Spec, running: Sequence[Container]
+    ) -> float | None:
         """Starts one container; returns when to try again if that failed."""
         name = start.name
         try:
-            await self._start(pod, sandbox, start, spec)
+            await self._start(pod, sandbox, start, spec, running)
         except _StartFailed as failed:
             self.waiting[name] = Waiting(failed.reason, failed.message)
-            retry_at = failed.retry_at or self._parts.clock.now() + RETRY_S
+            now = self._parts.clock.now()
+            retry_at = min(failed.retry_at, now + RESYNC_S) if failed.retry_at else now + RETRY_S
             self._retry_at[name] = retry_at
             return retry_at
         self.waiting.pop(name, None)
         self._retry_at.pop(name, None)
         return None
 
-    async def _start(self, pod: Pod, sandbox: Sandbox, start: Start, spec: Spec) -> None:
+    async def _start(self, pod: Pod, sandbox: Sandbox, start: Start, spec: Spec, running: Sequence[Container]) -> None:
         parts = self._parts
 
         def report(type_: str, reason: str, message: str) -> None:
@@ -128,6 +132,7 @@ class PodStarter:
                 env=env,
                 mounts=mounts,
                 seccomp_text=self._seccomp_text(pod, spec),
+                target_id=_target_id(spec, running),
                 node_memory_bytes=parts.node_memory_bytes,
             )
         except (ConfigFailed, OSError) as error:
@@ -175,3 +180,14 @@ class PodStarter:
         if not self._parts.seccomp_root or not profile.localhost_profile:
             raise ConfigFailed("localhostProfile must be set if seccompProfile type is Localhost.")
         return (Path(self._parts.seccomp_root) / profile.localhost_profile).read_text()
+
+
+def _target_id(spec: Spec, running: Sequence[Container]) -> str:
+    """The container whose processes an ephemeral one wants to see. Raises: ConfigFailed."""
+    name = spec.target_container_name if isinstance(spec, EphemeralContainer) else ""
+    if not name:
+        return ""
+    found = next((each.id for each in running if each.name == name), "")
+    if not found:
+        raise ConfigFailed(f"unable to find target container {name}")
+    return found

@@ -7,7 +7,6 @@ Source: pkg/kubelet/kubelet_pods.go (generateAPIPodStatus, getPhase), https://ku
 
 from __future__ import annotations
 
-import msgspec
 from msgspec.structs import replace
 
 from kubelite.api.core_v1 import (
@@ -21,17 +20,11 @@ from kubelite.api.core_v1 import (
 )
 from kubelite.api.timestamp import rfc3339
 from kubelite.kubelet.container_status import Facts, container_statuses
+from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.observed import is_sidecar, is_terminal
 from kubelite.kubelet.pod_conditions import compute_conditions
 from kubelite.kubelet.qos import qos_class
 from kubelite.kubelet.runtime import State
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """Why the kubelet ended the pod, e.g. ("DeadlineExceeded", "Pod was active on the node longer than ...")."""
-
-    reason: str
-    message: str
 
 
 def compute_status(
@@ -63,12 +56,18 @@ def compute_status(
         ip = previous.pod_ip
     return replace(
         previous,
-        observed_generation=pod.metadata.generation,
         phase=phase,
         reason=reason,
         message=message,
         conditions=compute_conditions(
-            pod, facts.observed, phase=phase, statuses=statuses, old=previous.conditions, now=now
+            pod,
+            facts.observed,
+            phase=phase,
+            statuses=statuses,
+            old=previous.conditions,
+            resize=facts.resize,
+            disruption=failure.message if failure is not None and failure.disruption else "",
+            now=now,
         ),
         host_ip=host_ip,
         host_ips=(HostIP(ip=host_ip),) if host_ip else (),

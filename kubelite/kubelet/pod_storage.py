@@ -35,7 +35,7 @@ from kubelite.kubelet.observed import Spec
 from kubelite.kubelet.runtime import Container, Mount
 from kubelite.kubelet.storage import MountFailed
 from kubelite.kubelet.volume_files import Sources, token_projections, volume_files
-from kubelite.kubelet.volume_places import check_host_path, claimed_path, give_to_group, make_empty_dir
+from kubelite.kubelet.volume_places import check_host_path, claimed_path, disk_usage, give_to_group, make_empty_dir
 
 MAX_MESSAGE_BYTES = 4096
 DEFAULT_TOKEN_S = 3600
@@ -95,8 +95,8 @@ class PodStorage:
     async def prepare(self, pod: Pod, addresses: Addresses) -> float | None:
         uid = pod.metadata.uid
         home = self._home(uid)
-        if uid not in self._places and (group := self.cgroup_parent(pod)):
-            self._cgroups.make(group, pod_limits(pod))
+        if uid not in self._places:
+            self.limit(pod)
         (home / "volumes").mkdir(parents=True, exist_ok=True)
         self._write_resolv_conf(pod, home)
         places: dict[str, Place] = {}
@@ -229,6 +229,15 @@ class PodStorage:
             pod, host=host, cluster_dns=settings.cluster_dns, cluster_domain=settings.cluster_domain
         )
         _write(home / "resolv.conf", hosts_file.resolv_conf_text(resolver))
+
+    def limit(self, pod: Pod) -> None:
+        if group := self.cgroup_parent(pod):
+            self._cgroups.make(group, pod_limits(pod))
+
+    async def volume_usage(self, pod: Pod) -> dict[str, int]:
+        volumes = self._home(pod.metadata.uid) / "volumes"
+        names = [each.name for each in pod.spec.volumes if each.empty_dir and each.empty_dir.medium != "Memory"]
+        return await anyio.to_thread.run_sync(lambda: {name: disk_usage(volumes / name) for name in names})
 
     def termination_message(self, container: Container) -> str:
         path = self._home(container.pod_uid) / "containers" / container.name / str(container.attempt)

@@ -8,26 +8,34 @@ Source: pkg/kubelet/pod_workers.go, pkg/kubelet/kubelet.go (syncPod)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
 import anyio
 from anyio.abc import TaskGroup
 from msgspec.structs import replace
 
 from kubelite.actor.backoff import Backoff
 from kubelite.actor.log import get_logger
-from kubelite.api.core_v1 import ContainerStatus, Pod
+from kubelite.api.core_v1 import ContainerStatus, Pod, PodCondition
 from kubelite.api.errors import StatusError
+from kubelite.api.node_v1 import RuntimeClass
 from kubelite.api.timestamp import parse_rfc3339
 from kubelite.kubelet.container_config import sandbox_config
 from kubelite.kubelet.container_status import Facts
 from kubelite.kubelet.env import Addresses, ConfigFailed
+from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.last_words import last_words
 from kubelite.kubelet.observed import ObservedPod, is_terminal
 from kubelite.kubelet.parts import Parts
-from kubelite.kubelet.pod_actions import Actions, compute_actions
+from kubelite.kubelet.pod_actions import Actions, Resize, compute_actions
 from kubelite.kubelet.pod_ending import PodEnding
+from kubelite.kubelet.pod_gate import PodGate, serves
 from kubelite.kubelet.pod_killer import grace_period_s, kill_all, kill_one
-from kubelite.kubelet.pod_starter import PodStarter
-from kubelite.kubelet.pod_status import Failure, compute_status
+from kubelite.kubelet.pod_resize import IN_PROGRESS, Grant
+from kubelite.kubelet.pod_starter import RESYNC_S, PodStarter
+from kubelite.kubelet.pod_status import compute_status
 from kubelite.kubelet.prober import PodProber
 from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed, Sandbox, State
 from kubelite.kubelet.status_writer import StatusWriter
@@ -39,16 +47,22 @@ log = get_logger(__name__)
 class PodWorker:
     """Runs one pod until it is gone from the API and from the node."""
 
-    def __init__(self, pod: Pod, parts: Parts) -> None:
+    def __init__(
+        self, pod: Pod, parts: Parts, neighbours: Callable[[], list[Pod]], rejection: Failure | None = None
+    ) -> None:
         self.name = f"pod/{pod.metadata.namespace}/{pod.metadata.name}"
-        self.pod = pod
+        self.grant = Grant(pod)
+        self.pod = self.grant.pod  #: with the resources that it was granted
+        self._neighbours = neighbours
         self.parts = parts
+        self.rejected = rejection is not None  #: this node does not take it
         self.removed = False  #: the API does not know the pod any more
         self.observed = ObservedPod()
         self.starter = PodStarter(parts)
         self.writer = StatusWriter(pod, parts.client, parts.clock)
         self.prober = PodProber(parts.probes, parts.clock, wake=self.wake, report=self._report_container)
-        self.failure: Failure | None = None
+        self.gate = PodGate(parts.services)
+        self.failure = rejection
         self._wake = anyio.Event()
         self._pass: anyio.CancelScope | None = None
         self._group: TaskGroup | None = None
@@ -56,15 +70,18 @@ class PodWorker:
         self._refresh_at: float | None = None
         self._backoff = Backoff(base_s=0.5, cap_s=120.0)
         self._messages = _reported_messages(pod)  #: termination messages, by container id
-        self._ip = ""
+        self.ip = ""  #: the one that this pod holds
         self._killing = False
+        self._resizing: PodCondition | None = None
 
     def wake(self) -> None:
         self._wake.set()
 
     def update(self, pod: Pod) -> None:
         """A newer state of the object."""
-        old, self.pod = self.pod, pod
+        old = self.grant.asked
+        self.grant.ask(pod)
+        self.pod = self.grant.pod
         self.writer.rebase(pod)
         changed = pod.spec != old.spec or pod.metadata.generation != old.metadata.generation
         if changed:
@@ -76,6 +93,13 @@ class PodWorker:
             return  # the echo of our own status
         if pod.metadata.deletion_timestamp is not None:
             self._cut_short()
+        self.wake()
+
+    def evict(self, failure: Failure) -> None:
+        """The kubelet ends the pod."""
+        self.failure = failure
+        self.parts.report(self.pod, "Warning", failure.reason, failure.message)
+        self._cut_short()
         self.wake()
 
     def remove(self) -> None:
@@ -97,10 +121,12 @@ class PodWorker:
         }
         unexpected = event.action == "die" and event.container_id in serving and not self._killing
         if unexpected and not self.is_ending() and self._group is not None:
-            init = {each.name for each in self.pod.spec.init_containers}
             dead = next((each for each in self.observed.running if each.id == event.container_id), None)
-            if self.observed.ip and (dead is None or dead.name not in init):
-                self._group.start_soon(self.parts.leave_service, self.observed.ip)
+            if serves(dead, self.pod):
+                self.gate.note_death(event.container_id)
+                self._group.start_soon(partial(self.gate.leave, self.pod, self.observed.ip, dead=True))
+        elif event.action in {"start", "relist"}:
+            self.gate.note_start(event.container_id)
         self.wake()
 
     async def run(self) -> None:
@@ -159,7 +185,7 @@ class PodWorker:
             seen = replace(seen, containers=tuple(filled))
         self.observed = seen
         if not self.pod.spec.host_network:
-            self._ip = seen.ip or self._ip
+            self.ip = seen.ip or self.ip
         if self._group is not None:
             self.prober.sync(self._group, self.pod, seen, self.writer.last)
         return seen
@@ -174,24 +200,28 @@ class PodWorker:
             observed=self.observed,
             results=self.prober.results,
             waiting=self.starter.waiting,
+            resize=self.grant.condition or self._resizing,
             runtime=self.parts.runtime_name,
         )
-        self.writer.write(
-            compute_status(
-                self.pod,
-                facts,
-                previous=self.writer.last,
-                host_ip=self.parts.node.host_ip,
-                now=self.parts.clock.now(),
-                over=over,
-                failure=self.failure,
-            )
+        status = compute_status(
+            self.pod,
+            facts,
+            previous=self.writer.last,
+            host_ip=self.parts.node.host_ip,
+            now=self.parts.clock.now(),
+            over=over,
+            failure=self.failure,
         )
+        if not self.is_ending():
+            self.gate.enter(self.pod, self.observed, status)
+        self.writer.write(status)
 
     async def _sync(self) -> float | None:
         """One pass. Returns when the next is due even if nothing happens."""
         now = self.parts.clock.now()
         observed = await self.observe()
+        if self.grant.decide(self._neighbours(), self.parts.node.allocatable):
+            self.pod = self.grant.pod
         deadline = self._deadline()
         if deadline is not None and deadline <= now:
             text = "Pod was active on the node longer than the specified deadline"
@@ -201,6 +231,7 @@ class PodWorker:
         self.report_status()
         if is_terminal(self.writer.last.phase):
             return None
+        self.gate.map_ports(self.pod, observed.ip)
         if not await self._prepare():
             return _earliest(deadline, now + self._backoff.next())
         actions = compute_actions(
@@ -214,6 +245,7 @@ class PodWorker:
         retry_at = await self._carry_out(actions)
         for held in actions.held:
             self.starter.hold(self.pod, held)
+            retry_at = _earliest(retry_at, self.parts.clock.now() + RESYNC_S)
         await self._prune()
         await self.observe()
         self.report_status()
@@ -248,6 +280,8 @@ class PodWorker:
                 await self._kill(actions)
             finally:
                 self._killing = False
+        if actions.resize:
+            await self._resize(actions.resize)
         sandbox = self.observed.sandbox
         if actions.create_sandbox:
             sandbox = await self._make_sandbox(actions.sandbox_attempt)
@@ -255,17 +289,19 @@ class PodWorker:
                 return self.parts.clock.now() + self._backoff.next()
         if sandbox is None or not actions.start:
             return None
-        return await self.starter.start_all(self.pod, sandbox, actions.start)
+        self.gate.map_ports(self.pod, sandbox.ip)
+        return await self.starter.start_all(self.pod, sandbox, actions.start, self.observed.running)
 
     async def _kill(self, actions: Actions) -> None:
         pod, observed, parts = self.pod, self.observed, self.parts
-        if observed.ip:
-            await parts.leave_service(observed.ip)
+        ip = observed.ip or self.ip
+        await self.gate.leave(pod, ip)
         if actions.kill_pod:
             if actions.create_sandbox and observed.sandbox is not None:
                 text = "Pod sandbox changed, it will be killed and re-created."
                 parts.report(pod, "Normal", "SandboxChanged", text)
             await kill_all(parts, pod, observed, grace_s=grace_period_s(pod))
+            await self.gate.leave(pod, ip, dead=True)
             self.release_ip()
             if actions.create_sandbox:
                 for spec in pod.spec.init_containers:
@@ -275,16 +311,34 @@ class PodWorker:
             await kill_one(parts, pod, observed, kill)
         await self.observe(fresh=True)
 
+    async def _resize(self, resizes: tuple[Resize, ...]) -> None:
+        """The pod's own limit first, if it grows; last, if it shrinks below what its containers still have."""
+        self._resizing = PodCondition(type=IN_PROGRESS, status="True")
+        self.report_status()
+        with suppress(OSError):
+            self.parts.storage.limit(self.pod)
+        try:
+            for each in resizes:
+                await self.parts.runtime.update_container(each.container_id, each.resources)
+            self.parts.storage.limit(self.pod)
+        except (RuntimeFailed, OSError) as error:
+            self._resizing = PodCondition(type=IN_PROGRESS, status="True", reason="Error", message=str(error))
+            self.report_status()
+            raise
+        self._resizing = None
+        await self.observe(fresh=True)
+
     async def _make_sandbox(self, attempt: int) -> Sandbox | None:
         pod, parts = self.pod, self.parts
         try:
-            if not pod.spec.host_network and not self._ip:
-                self._ip = parts.addresses.allocate()
+            if not pod.spec.host_network and not self.ip:
+                self.ip = parts.addresses.allocate()
             config = sandbox_config(
                 pod,
                 attempt=attempt,
-                ip=self._ip,
+                ip=self.ip,
                 cluster_domain=parts.cluster_domain,
+                runtime_handler=self._runtime_handler(),
                 cgroup_parent=parts.storage.cgroup_parent(pod),
             )
             with anyio.CancelScope(shield=True):
@@ -298,11 +352,22 @@ class PodWorker:
             return None
         return sandbox
 
+    def _runtime_handler(self) -> str:
+        """Raises: ConfigFailed."""
+        name = self.pod.spec.runtime_class_name
+        if not name:
+            return ""
+        found = self.parts.view.get(RuntimeClass, name)
+        if found is None:
+            raise ConfigFailed(f'runtimeclass.node.k8s.io "{name}" not found')
+        return found.handler
+
     def release_ip(self) -> None:
         """Only what this pod holds: the address of an old sandbox may be another pod's by now."""
-        if self._ip:
-            self.parts.addresses.release(self._ip)
-        self._ip = ""
+        self.gate.map_ports(self.pod, "")
+        if self.ip:
+            self.parts.addresses.release(self.ip)
+        self.ip = ""
 
     async def _prune(self) -> None:
         """Keeps the last dead container of each name, for its logs and status, and no empty old sandbox."""

@@ -23,6 +23,8 @@ SHARES_PER_CPU = 1024
 MIN_SHARES, MAX_SHARES = 2, 262_144
 QUOTA_PERIOD_US = 100_000
 MIN_QUOTA_US = 1_000
+#: Container engines take no smaller limit.
+MIN_MEMORY_BYTES = 6 << 20
 
 GUARANTEED_OOM_SCORE, BEST_EFFORT_OOM_SCORE = -997, 1000
 _COMPUTE = ("cpu", "memory")
@@ -100,7 +102,7 @@ def container_resources(
         cpu_shares=cpu_shares(amounts.cpu_request_millis),
         cpu_quota_us=cpu_quota_us(amounts.cpu_limit_millis),
         cpu_period_us=QUOTA_PERIOD_US,
-        memory_limit_bytes=amounts.memory_limit_bytes,
+        memory_limit_bytes=max(amounts.memory_limit_bytes, MIN_MEMORY_BYTES) if amounts.memory_limit_bytes else 0,
         oom_score_adj=oom_score_adj(pod, container, node_memory_bytes=node_memory_bytes),
     )
 

@@ -35,6 +35,7 @@ class PodSandboxConfig(msgspec.Struct, frozen=True, kw_only=True):
     host_ipc: bool = False
     share_process_namespace: bool = False
     sysctls: Mapping[str, str] = msgspec.field(default_factory=dict)
+    runtime_handler: str = ""  #: of the pod's RuntimeClass; empty: the runtime's default
     cgroup_parent: str = ""  #: e.g. /kubelite-1a2b/kubepods/burstable/pod<uid>
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
@@ -89,6 +90,7 @@ class ContainerConfig(msgspec.Struct, frozen=True, kw_only=True):
     stdin_once: bool = False
     tty: bool = False
     stop_signal: str = ""
+    target_id: str = ""  #: the container whose process namespace it joins
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
@@ -134,6 +136,7 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     pid: int = 0
+    resources: Resources | None = None  #: what the kernel holds it to; None: not known
     labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
@@ -152,7 +155,7 @@ class RuntimeEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     pod_uid: str
     container_id: str = ""
-    action: str = ""  #: create | start | die | oom | destroy | relist
+    action: str = ""  #: create | start | update | die | oom | destroy | relist
 
 
 class RuntimeVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +213,9 @@ class Runtime(Protocol):
     async def remove_container(self, container_id: str) -> None: ...
     async def list_containers(self, pod_uid: str = "") -> list[Container]: ...
     async def update_container(self, container_id: str, resources: Resources) -> None: ...
+    async def writable_bytes(self, container_id: str) -> int:
+        """What a container has written to its own file system and log; 0 if it is gone."""
+
     async def image_status(self, image: str) -> Image | None: ...
     async def pull_image(self, image: str, *, username: str = "", password: str = "") -> str:
         """Returns the image's id."""

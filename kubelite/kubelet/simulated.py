@@ -10,7 +10,7 @@ Containers run until they are stopped, unless annotations of their pod (or their
     stop-delay: 1s       a stop takes that long (0s), at most the grace period, and then it is a kill
     logs: text           what the container has written (one line that says it started)
     fail-probe: liveness,readiness   `probe` fails for these kinds
-    cpu-millis: "250", memory-bytes: "1048576"   what `stats` report
+    cpu-millis: "250", memory-bytes: "1048576", writable-bytes: "0"   what it is said to use
 
 Every image is present except those of registries under .invalid, which cannot be pulled. One heap of deadlines serves all
 containers, so ten thousand pods cost no tasks. Source: RFC 2606 (.invalid)
@@ -148,6 +148,7 @@ class SimulatedRuntime:
             image_ref=config.image_ref or _image_id(config.image),
             state=State.CREATED,
             created_at=self._clock.now(),
+            resources=config.resources,
             labels=config.labels,
             annotations=config.annotations,
         )
@@ -196,7 +197,13 @@ class SimulatedRuntime:
         return [self._containers[one] for one in ids if one in self._containers]
 
     async def update_container(self, container_id: str, resources: Resources) -> None:
-        self._get(container_id, "ResizeError")
+        container = self._get(container_id, "ResizeError")
+        self._containers[container_id] = replace(container, resources=resources)
+        self._tell(container.pod_uid, container_id, "update")
+
+    async def writable_bytes(self, container_id: str) -> int:
+        container = self._containers.get(container_id)
+        return self._number(container, "writable-bytes") if container else 0
 
     async def image_status(self, image: str) -> Image | None:
         if _is_unreachable(image) or image in self._removed_images:

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from kubelite.actor.backoff import Backoff
 from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
-from kubelite.api.core_v1 import Pod, PodStatus
+from kubelite.api.core_v1 import Pod, PodCondition, PodStatus
 from kubelite.api.errors import Conflict, NotFound, StatusError
 from kubelite.client.interface import Client
-from kubelite.kubelet.pod_conditions import OWNED
+from kubelite.kubelet.pod_conditions import DISRUPTED, OWNED
 
 MAX_WAITING = 16
 
@@ -44,14 +44,20 @@ def transition(status: PodStatus) -> tuple[object, ...]:
 
 def merged(base: PodStatus, own: PodStatus) -> PodStatus:
     """`own`, with what others write kept from `base`."""
-    others = tuple(each for each in base.conditions if each.type not in OWNED)
+    mine = tuple(each for each in own.conditions if each.type in OWNED or _ended_by_kubelet(each))
+    types = {each.type for each in mine}
+    others = tuple(each for each in base.conditions if each.type not in OWNED and each.type not in types)
     return replace(
         own,
-        conditions=others + tuple(each for each in own.conditions if each.type in OWNED),
+        conditions=others + mine,
         nominated_node_name=base.nominated_node_name,
         resize=base.resize,
         resource_claim_statuses=base.resource_claim_statuses,
     )
+
+
+def _ended_by_kubelet(condition: PodCondition) -> bool:
+    return condition.type == DISRUPTED and condition.reason == "TerminationByKubelet"
 
 
 class StatusWriter:

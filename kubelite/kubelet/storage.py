@@ -27,6 +27,12 @@ class Storage(Protocol):
         """The mounts of a container about to be created. Raises: ConfigFailed, OSError."""
 
     def cgroup_parent(self, pod: Pod) -> str: ...
+    def limit(self, pod: Pod) -> None:
+        """Holds the pod's cgroup to what its containers may use. Raises: OSError."""
+
+    async def volume_usage(self, pod: Pod) -> dict[str, int]:
+        """Bytes in each of the pod's emptyDirs that are on the disk. Raises: OSError."""
+
     def termination_message(self, container: Container) -> str:
         """What an ended container left for its status, at most 4096 bytes."""
 
@@ -50,6 +56,12 @@ class NoStorage:
 
     def cgroup_parent(self, pod: Pod) -> str:
         return ""
+
+    def limit(self, pod: Pod) -> None:
+        return None
+
+    async def volume_usage(self, pod: Pod) -> dict[str, int]:
+        return {}
 
     def termination_message(self, container: Container) -> str:
         return ""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from kubelite.api.core_v1 import EmptyDirVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod, Volume
 from kubelite.api.quantity import value
+from kubelite.api.volume_matching import HOST_PATH, PROVISIONED_BY
 from kubelite.client.view import View
 from kubelite.kubelet.storage import MountFailed
 from kubelite.kubelet.syscalls import mount_tmpfs
@@ -76,6 +78,8 @@ def claimed_path(pod: Pod, volume: Volume, view: View) -> tuple[str, bool]:
     if found is None:
         raise MountFailed(f'error getting PV: persistentvolume "{claim.spec.volume_name}" not found')
     if found.spec.host_path is not None:
+        if found.metadata.annotations.get(PROVISIONED_BY) == HOST_PATH:
+            _make_provisioned(Path(found.spec.host_path.path))
         check_host_path(found.spec.host_path.path, found.spec.host_path.type or "DirectoryOrCreate")
         return found.spec.host_path.path, read_only
     if found.spec.local is not None:
@@ -83,6 +87,13 @@ def claimed_path(pod: Pod, volume: Volume, view: View) -> tuple[str, bool]:
             raise MountFailed(f'path "{found.spec.local.path}" does not exist')
         return found.spec.local.path, read_only
     raise MountFailed("no volume plugin matched")
+
+
+def _make_provisioned(path: Path) -> None:
+    """A new directory that any user of a container may write to. Raises: OSError."""
+    if not path.exists():
+        path.mkdir(parents=True)
+        path.chmod(0o777)
 
 
 def give_to_group(root: Path, gid: int, *, policy: str) -> None:
@@ -99,3 +110,13 @@ def give_to_group(root: Path, gid: int, *, policy: str) -> None:
                 path.chmod(stat.S_IMODE(mode) | 0o770 | stat.S_ISGID)
             elif not stat.S_ISLNK(mode):
                 path.chmod(stat.S_IMODE(mode) | 0o660)
+
+
+def disk_usage(root: Path) -> int:
+    """Bytes that the files below `root` take up on the disk; what vanishes meanwhile counts nothing."""
+    total = 0
+    for directory, names, files in os.walk(root):
+        for name in (*names, *files):
+            with suppress(FileNotFoundError):
+                total += (Path(directory) / name).lstat().st_blocks * 512
+    return total

@@ -7,6 +7,7 @@ actor, whose next start replaces the table again. Stopping leaves the table in p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import anyio
@@ -22,7 +23,7 @@ from kubelite.client.informer import Handler, Informers
 from kubelite.proxy.conntrack import compute_stale, forget
 from kubelite.proxy.dns import Responder
 from kubelite.proxy.nftables import Nftables
-from kubelite.proxy.rules import StaticService, compute_elements
+from kubelite.proxy.rules import Elements, StaticService, compute_elements
 from kubelite.proxy.services import Endpoint, ServicePort
 from kubelite.proxy.table import TableConfig, encode_delete, encode_full, encode_update, needed_slots
 from kubelite.proxy.tracker import Tracker
@@ -117,6 +118,14 @@ class Proxier:
     def restore_endpoint(self, ip: str) -> None:
         """The pod at `ip` is ready (again): its EndpointSlices decide. To be called before reporting it ready."""
         self._tracker.restore(ip)
+        self._note_change()
+
+    def replace_static(self, owner: str, services: Iterable[StaticService]) -> None:
+        """What `owner`, which is no Service of the API, has from now on; nothing: it is gone."""
+        elements: Elements = {}
+        for port, endpoints in services:
+            elements |= compute_elements(port, endpoints, self._config.node_name)
+        self._tracker.rules.replace(owner, elements)
         self._note_change()
 
     def _see(self, see: Handler, old: Object | None, new: Object | None) -> None:

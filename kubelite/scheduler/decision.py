@@ -1,4 +1,4 @@
-"""One pod, all nodes: where it goes and why, or why nowhere.
+"""One pod, all nodes: where it goes and why, or why nowhere and who would have to go.
 
 Pure over `Nodes`. `scheduler` keeps the result, so that a decision can be explained afterwards.
 Source: k8s.io/kubernetes pkg/scheduler/{schedule_one.go,framework/types.go}
@@ -7,32 +7,35 @@ Source: k8s.io/kubernetes pkg/scheduler/{schedule_one.go,framework/types.go}
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from kubelite.api.meta import LabelSelector
-from kubelite.api.placement import named_nodes
+from kubelite.api.policy_v1 import PodDisruptionBudget
 from kubelite.scheduler import scores as rate
-from kubelite.scheduler.filters import Rejection, filters_for, rejected_by
+from kubelite.scheduler.attempt import Attempt, Question, available
+from kubelite.scheduler.filters import Rejection
 from kubelite.scheduler.node_info import NodeInfo, Nodes
-from kubelite.scheduler.pod_affinity import Namespaces, PodAffinity
 from kubelite.scheduler.pod_info import PodInfo
-from kubelite.scheduler.topology_spread import TopologySpread
+from kubelite.scheduler.preemption import NOT_HELPFUL, Preemption, compute_preemption
 
 FEW_NODES = 100  #: as many that fit are always looked for
-_NOT_NAMED = Rejection("NodeAffinity", ("node(s) didn't satisfy plugin(s) [NodeAffinity]",), final=True)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """`node` is empty when none fits. `scores` holds each plugin's 0 to 100 in the order of `candidates`."""
+    """`node` is empty when none fits; then `preemption` says who goes instead. `scores` holds each plugin's 0 to 100 in the
+
+    order of `candidates`, `total` their weighted sum.
+    """
 
     pod: str
     node: str = ""
     candidates: tuple[str, ...] = ()
     scores: Mapping[str, list[int]] = {}
+    total: tuple[int, ...] = ()
     rejections: Mapping[str, Rejection] = {}  #: by node
     message: str = ""
+    preemption: Preemption = Preemption()
     start: int = 0  #: where the next decision starts to look
 
     @property
@@ -54,26 +57,24 @@ def wanted_nodes(count: int) -> int:
 
 
 def compute_decision(
-    nodes: Nodes, pod: PodInfo, *, default_selector: LabelSelector | None, select: Namespaces, start: int
+    nodes: Nodes, question: Question, *, budgets: Sequence[PodDisruptionBudget] = (), start: int
 ) -> Decision:
     """Filters from node number `start` on, then rates those that fit; of equals the first wins."""
-    listed = nodes.listed
+    listed, pod = nodes.listed, question.pod
     if not listed:
         return Decision(pod=pod.key, message="no nodes available to schedule pods")
-    affinity = PodAffinity(nodes, pod, select)
-    spread = TopologySpread(nodes, pod, default_selector)
-    filters, named = filters_for(pod), named_nodes(pod.pod.spec)
+    if question.volumes is not None and question.volumes.problem:
+        return _hopeless(nodes, pod, question.volumes.problem, start)
+    attempt = Attempt(nodes, question)
+    nominated = nodes.get(pod.pod.status.nominated_node_name)
+    if nominated is not None and attempt.rejects(nominated) is None:
+        return _chosen(pod, nominated, {}, start)
     feasible: list[NodeInfo] = []
     rejections: dict[str, Rejection] = {}
     enough, count, looked = wanted_nodes(len(listed)), len(listed), 0
     for looked in range(1, count + 1):
         node = listed[(start + looked - 1) % count]
-        rejection = _NOT_NAMED if named is not None and node.name not in named else rejected_by(filters, pod, node)
-        if rejection is None and spread.matters:
-            rejection = spread.blocks(node)
-        if rejection is None and affinity.matters:
-            rejection = affinity.blocks(node)
-        if rejection is not None:
+        if (rejection := attempt.rejects(node)) is not None:
             rejections[node.name] = rejection
             continue
         feasible.append(node)
@@ -81,57 +82,91 @@ def compute_decision(
             break
     following = (start + looked) % count
     if not feasible:
+        preemption = compute_preemption(nodes, question, rejections, budgets, start=start)
         return Decision(
-            pod=pod.key, rejections=rejections, message=unschedulable_message(pod, rejections), start=following
+            pod=pod.key,
+            rejections=rejections,
+            message=unschedulable_message(rejections, preemption),
+            preemption=preemption,
+            start=following,
         )
     if len(feasible) == 1:
-        return Decision(
-            pod=pod.key, node=feasible[0].name, candidates=(feasible[0].name,), rejections=rejections, start=following
-        )
-    given = _scores(nodes, pod, feasible, affinity, spread)
-    total = rate.weighted(given, len(feasible))
+        return _chosen(pod, feasible[0], rejections, following)
+    given = _scores(nodes, question, feasible, attempt)
+    total = rate.weighted(given, len(feasible), question.profile.weights)
     return Decision(
         pod=pod.key,
         node=feasible[total.index(max(total))].name,
         candidates=tuple(node.name for node in feasible),
         scores=given,
+        total=tuple(total),
         rejections=rejections,
         start=following,
     )
 
 
-def _scores(
-    nodes: Nodes, pod: PodInfo, feasible: list[NodeInfo], affinity: PodAffinity, spread: TopologySpread
-) -> dict[str, list[int]]:
+def _chosen(pod: PodInfo, node: NodeInfo, rejections: Mapping[str, Rejection], start: int) -> Decision:
+    """The only node there is needs no scores."""
+    return Decision(pod=pod.key, node=node.name, candidates=(node.name,), rejections=rejections, start=start)
+
+
+def _hopeless(nodes: Nodes, pod: PodInfo, problem: str, start: int) -> Decision:
+    """What no node can help."""
+    count = len(nodes.listed)
+    rejection = Rejection("VolumeBinding", (problem,), final=True)
+    preemption = Preemption(message=available(count, Counter({NOT_HELPFUL: count})))
+    return Decision(
+        pod=pod.key,
+        rejections={node.name: rejection for node in nodes.listed},
+        message=f"0/{count} nodes are available: {problem}. preemption: {preemption.message}",
+        preemption=preemption,
+        start=start,
+    )
+
+
+def _scores(nodes: Nodes, question: Question, feasible: list[NodeInfo], attempt: Attempt) -> dict[str, list[int]]:
     """Only the plugins that tell nodes apart."""
+    pod, profile = question.pod, question.profile
     given = {
         "TaintToleration": rate.taint_toleration(pod, feasible),
         "NodeAffinity": rate.preferred_nodes(pod, feasible),
-        "PodTopologySpread": spread.scores(feasible),
-        "InterPodAffinity": affinity.scores(feasible),
-        "NodeResourcesFit": rate.least_allocated(pod, feasible),
+        "PodTopologySpread": attempt.spread.scores(feasible),
+        "InterPodAffinity": attempt.affinity.scores(feasible),
+        "NodeResourcesFit": rate.resources_fit(profile.strategy, pod, feasible),
         "NodeResourcesBalancedAllocation": rate.balanced_allocation(pod, feasible),
         "ImageLocality": rate.image_locality(pod, feasible, nodes),
     }
-    return {plugin: values for plugin, values in given.items() if values is not None}
+    return {plugin: values for plugin, values in given.items() if values is not None and plugin in profile.weights}
 
 
-def unschedulable_message(pod: PodInfo, rejections: Mapping[str, Rejection]) -> str:
+def unschedulable_message(rejections: Mapping[str, Rejection], preemption: Preemption) -> str:
     """What the pod's condition and the event say, e.g. "0/3 nodes are available: 3 Insufficient cpu. preemption: …"."""
-    count = len(rejections)
     reasons = Counter(reason for rejection in rejections.values() for reason in rejection.reasons)
-    if pod.pod.spec.preemption_policy == "Never":
-        preemption = "not eligible due to preemptionPolicy=Never."
+    text = available(len(rejections), reasons)
+    return f"{text} preemption: {preemption.message}" if preemption.message else text
+
+
+def explained(decision: Decision) -> list[str]:
+    """The decision in lines for people.
+
+    >>> explained(Decision(pod="default/p", node="a", candidates=("a", "b"), scores={"ImageLocality": [7, 0]}, total=(7, 0)))
+    ['a chosen of 2: a 7 (ImageLocality 7), b 0 (ImageLocality 0)']
+    """
+    lines = []
+    if decision.node:
+        rated = [
+            f"{name} {decision.total[at]} ({', '.join(f'{who} {each[at]}' for who, each in decision.scores.items())})"
+            for at, name in enumerate(decision.candidates)
+            if decision.total
+        ]
+        lines.append(
+            f"{decision.node} chosen of {len(decision.candidates)}" + (f": {', '.join(rated)}" if rated else "")
+        )
     else:
-        hopeless = sum(rejection.final for rejection in rejections.values())
-        helpless = {
-            "No preemption victims found for incoming pod": count - hopeless,
-            "Preemption is not helpful for scheduling": hopeless,
-        }
-        preemption = _available(count, Counter({reason: number for reason, number in helpless.items() if number}))
-    return f"{_available(count, reasons)} preemption: {preemption}"
-
-
-def _available(count: int, reasons: Counter[str]) -> str:
-    listed = ", ".join(sorted(f"{number} {reason}" for reason, number in reasons.items()))
-    return f"0/{count} nodes are available: {listed}."
+        lines.append(decision.message)
+    for name, rejection in decision.rejections.items():
+        lines.append(f"{name} rejected by {rejection.plugin}: {', '.join(rejection.reasons)}")
+    if decision.preemption.node:
+        victims = ", ".join(victim.key for victim in decision.preemption.victims)
+        lines.append(f"{decision.preemption.node} nominated, preempting {victims or 'nobody'}")
+    return lines

@@ -106,6 +106,8 @@ class Nodes:
         self.anti_affinity: dict[bytes, tuple[Term, Counts]] = {}  #: required terms of assigned pods
         self.preferences: dict[bytes, tuple[Term, Counts, int]] = {}  #: the others, with the sign of their wish
         self._classes: dict[str, dict[object, LabelClass]] = {}
+        self.nominated: dict[str, dict[str, PodInfo]] = {}  #: pods that wait for room on a node, by node and key
+        self._nominations: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> NodeInfo:
         return self._infos[name]
@@ -174,6 +176,22 @@ class Nodes:
         if not node.pods and node.node is None:
             del self._infos[info.node]
         return info
+
+    def nominate(self, info: PodInfo, node: str) -> None:
+        """Keeps room on `node` for a pod that waits; empty: no longer."""
+        before = self._nominations.pop(info.key, "")
+        if before:
+            self.nominated[before].pop(info.key)
+            if not self.nominated[before]:
+                del self.nominated[before]
+        if node:
+            info.node = node
+            self._nominations[info.key] = node
+            self.nominated.setdefault(node, {})[info.key] = info
+
+    def nomination(self, key: str) -> PodInfo | None:
+        node = self._nominations.get(key)
+        return self.nominated[node][key] if node else None
 
     def _count(self, node: NodeInfo, info: PodInfo, sign: int) -> None:
         node.count(info, sign)

@@ -6,6 +6,8 @@ Source: k8s.io/kubernetes staging/src/k8s.io/component-helpers/resource, pkg/sch
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from kubelite.api.core_v1 import (
@@ -17,6 +19,7 @@ from kubelite.api.core_v1 import (
     WeightedPodAffinityTerm,
 )
 from kubelite.api.quantity import milli_value, value
+from kubelite.api.timestamp import parse_rfc3339
 
 #: What a container without requests counts as when nodes are scored: 100 millicores, 200 MiB.
 DEFAULT_CPU_MILLIS = 100
@@ -60,6 +63,7 @@ class PodInfo:
         "requests",
         "scored_memory",
         "scored_millis",
+        "started",
         "terminating",
     )
 
@@ -72,6 +76,7 @@ class PodInfo:
         self.labels = pod.metadata.labels
         self.terminating = pod.metadata.deletion_timestamp is not None
         self.priority = spec.priority or 0
+        self.started = parse_rfc3339(pod.status.start_time) if pod.status.start_time else math.inf
         self.requests = compute_requests(pod)
         self.millis = self.requests.get("cpu", 0)
         self.memory = self.requests.get("memory", 0)

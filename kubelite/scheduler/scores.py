@@ -1,26 +1,16 @@
-"""How good each node that fits is: every plugin's 0 to 100, upstream's weights, and their sum.
+"""How good each node that fits is: every plugin's 0 to 100, and their weighted sum.
 
 Pure. Source: k8s.io/kubernetes pkg/scheduler/framework/plugins/{noderesources,imagelocality,tainttoleration,nodeaffinity}
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kubelite.api.placement import matches_term, tolerates
 from kubelite.scheduler.node_info import NodeInfo, Nodes
 from kubelite.scheduler.pod_info import PodInfo
-
-#: Source: pkg/scheduler/apis/config/v1/default_plugins.go
-WEIGHTS = {
-    "TaintToleration": 3,
-    "NodeAffinity": 2,
-    "PodTopologySpread": 2,
-    "InterPodAffinity": 2,
-    "NodeResourcesFit": 1,
-    "NodeResourcesBalancedAllocation": 1,
-    "ImageLocality": 1,
-}
+from kubelite.scheduler.profile import Strategy
 
 _MIB = 1024 * 1024
 IMAGE_LOW = 23 * _MIB  #: smaller images do not count
@@ -41,6 +31,51 @@ def least_allocated(pod: PodInfo, candidates: Sequence[NodeInfo]) -> list[int]:
             total += max(0, (node.memory - node.scored_memory - memory) * 100 // node.memory)
         result.append(total // kinds if kinds else 0)
     return result
+
+
+def resources_fit(strategy: Strategy, pod: PodInfo, candidates: Sequence[NodeInfo]) -> list[int]:
+    """What the strategy gives each node for its use after the pod, by resource and their weights."""
+    if strategy == Strategy():
+        return least_allocated(pod, candidates)
+    result = []
+    for node in candidates:
+        total = weights = 0
+        for name, weight in strategy.resources:
+            offered = node.allocatable.get(name, 0)
+            if offered:
+                total += weight * _rated(strategy, _used(name, pod, node), offered)
+                weights += weight
+        result.append(total // weights if weights else 0)
+    return result
+
+
+def _used(name: str, pod: PodInfo, node: NodeInfo) -> int:
+    if name == "cpu":
+        return node.scored_millis + pod.scored_millis
+    if name == "memory":
+        return node.scored_memory + pod.scored_memory
+    return node.used.get(name, 0) + pod.requests.get(name, 0)
+
+
+def _rated(strategy: Strategy, used: int, offered: int) -> int:
+    if strategy.type == "MostAllocated":
+        return min(used, offered) * 100 // offered
+    if strategy.type == "LeastAllocated":
+        return max(0, offered - used) * 100 // offered
+    return _on_shape(strategy.shape, min(100, used * 100 // offered))
+
+
+def _on_shape(shape: Sequence[tuple[int, int]], utilization: int) -> int:
+    """The line through the points (utilization, score 0 to 10), as 0 to 100."""
+    before = shape[0]
+    for point in shape:
+        if utilization <= point[0]:
+            width = point[0] - before[0]
+            if not width:
+                return point[1] * 10
+            return 10 * before[1] + 10 * (point[1] - before[1]) * (utilization - before[0]) // width
+        before = point
+    return before[1] * 10
 
 
 def balanced_allocation(pod: PodInfo, candidates: Sequence[NodeInfo]) -> list[int] | None:
@@ -95,10 +130,10 @@ def image_locality(pod: PodInfo, candidates: Sequence[NodeInfo], nodes: Nodes) -
     return result
 
 
-def weighted(scores: dict[str, list[int]], size: int) -> list[int]:
+def weighted(scores: dict[str, list[int]], size: int, weights: Mapping[str, int]) -> list[int]:
     """The sum per candidate."""
     total = [0] * size
     for plugin, values in scores.items():
-        weight = WEIGHTS[plugin]
+        weight = weights[plugin]
         total = [have + weight * value for have, value in zip(total, values, strict=True)]
     return total

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from zlib import crc32
 
 import anyio
 import anyio.lowlevel
@@ -29,7 +30,7 @@ import msgspec
 from kubelite.store import mvcc
 from kubelite.store.keys import Keys
 from kubelite.store.local import Clock, LocalStore, Retention
-from kubelite.store.sqlite_process import Channel, Corrupt, WriterProcess
+from kubelite.store.sqlite_process import SUB_BITS, Channel, Corrupt, WriterProcess
 from kubelite.store.store import Event, Record, StoreError, Txn, TxnResult, Unavailable
 from kubelite.store.window import Window
 
@@ -295,7 +296,10 @@ class _Loading:
 
     def _add_rows(self, rows: Sequence[tuple[Any, ...]]) -> None:
         live, compact_revision = self._live, self._window.base
-        for revision, key, create_revision, version, lease, cause, value, _, _ in rows:
+        for number, key, create_revision, version, lease, cause, value, crc in rows:
+            revision = number >> SUB_BITS
+            if crc != crc32(value or b"", crc32(key.encode())) and self._fault is None:
+                self._fault = Corrupt(self._path, f"the checksum of {key!r} at revision {revision} is wrong")
             record = None
             if value is not None:
                 record = Record(key, value, create_revision, revision, version, lease, cause)

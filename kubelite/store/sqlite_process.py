@@ -21,6 +21,8 @@ import anyio
 
 from kubelite.store.store import StoreError, Unavailable
 
+#: A row's number in the file is its revision, and behind it the number within the revision. As in sqlite_writer.
+SUB_BITS = 20
 #: What the system may hold of the log that is being sent to us while we start.
 SOCKET_BYTES = 4 << 20
 #: The process ends within milliseconds; a disk that does not answer must not keep us.

@@ -44,7 +44,7 @@ def test_an_added_resource_is_in_the_copy_only() -> None:
     tool = replace(
         scheme.of(Pod), type=Tool, group="example.com", version="v1", kind="Tool", plural="tools", singular="tool"
     )
-    extended = scheme.with_resource(tool)
+    extended = scheme.with_resources([tool])
     assert extended.kind("example.com", "v1", "Tool").group_resource == "tools.example.com"
     with pytest.raises(KeyError):
         scheme.kind("example.com", "v1", "Tool")

@@ -1,4 +1,4 @@
-"""The answers of a real kube-apiserver, replayed against the API server alone: each difference is one that we list and explain."""
+"""The answers of a real kube-apiserver, replayed against the API server alone: each difference is listed and explained."""
 
 from __future__ import annotations
 

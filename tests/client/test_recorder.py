@@ -45,6 +45,12 @@ async def test_an_event_names_what_it_is_about_and_who_says_it() -> None:
     assert event.metadata.name.startswith("web.")
 
 
+async def test_an_event_names_the_part_of_the_object_that_is_meant() -> None:
+    part = "spec.containers{web}"
+    (event,) = await recorded(Report(regarding=ABOUT, reason="Started", message="Started", field_path=part))
+    assert event.involved_object.field_path == part
+
+
 async def test_equal_reports_are_one_event_with_a_count() -> None:
     again = Report(regarding=ABOUT, reason="BackOff", message="Back-off")
     other = Report(regarding=ABOUT, reason="BackOff", message="Back-off of another kind")

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from kubelite.api.timestamp import rfc3339
 from kubelite.api.apps_v1 import Deployment
 from kubelite.api.core_v1 import ObjectReference, Pod, PodCondition
 from kubelite.api.errors import Conflict
 from kubelite.api.meta import Object
+from kubelite.api.timestamp import rfc3339
 from kubelite.client.cache import Cache
 from kubelite.client.plan import Bind, Create, Delete, Patch, Plan, Update, Write
 from kubelite.client.view import Controller

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from kubelite.api.timestamp import rfc3339
 from kubelite.api.batch_v1 import CronJob, CronJobSpec, Job, JobCondition, JobSpec, JobTemplateSpec
 from kubelite.api.meta import ObjectMeta
+from kubelite.api.timestamp import rfc3339
 from kubelite.controllers.cron import missed, parse_schedule
 from kubelite.controllers.cronjob import CronJobController
 from tests.controllers.cluster import START, Cluster

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from kubelite.api.timestamp import rfc3339
 from kubelite.api.core_v1 import Pod
 from kubelite.api.meta import IntOrString, LabelSelector, ObjectMeta
 from kubelite.api.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec
+from kubelite.api.timestamp import rfc3339
 from kubelite.controllers.deployment import DeploymentController
 from kubelite.controllers.disruption import DisruptionController
 from kubelite.controllers.replicaset import ReplicaSetController

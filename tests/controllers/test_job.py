@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.api.timestamp import rfc3339
 from kubelite.api.batch_v1 import (
     Job,
     JobSpec,
@@ -18,6 +17,7 @@ from kubelite.api.batch_v1 import (
 )
 from kubelite.api.core_v1 import ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodSpec
 from kubelite.api.meta import LabelSelector, ObjectMeta
+from kubelite.api.timestamp import rfc3339
 from kubelite.controllers.job import JobController
 from kubelite.controllers.job_pods import FINALIZER, INDEX
 from kubelite.controllers.pods import is_active

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kubelite.api.timestamp import rfc3339, rfc3339_micro
 from kubelite.api.coordination_v1 import Lease, LeaseSpec
 from kubelite.api.core_v1 import Node, NodeCondition, NodeStatus, Pod, Taint, Toleration
 from kubelite.api.meta import ObjectMeta
+from kubelite.api.timestamp import rfc3339, rfc3339_micro
 from kubelite.controllers.node_lifecycle import NodeLifecycleController
 from kubelite.controllers.pod_gc import PodGarbageCollector
 from kubelite.controllers.pods import condition_of, is_ready

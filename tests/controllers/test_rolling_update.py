@@ -58,7 +58,7 @@ class RollingUpdate(RuleBasedStateMachine):
     def scale(self, replicas: int) -> None:
         current = self._deployment()
         self.cluster.put(replace(current, spec=replace(current.spec, replicas=replicas)))
-        self.floor = min(self.floor, self._available(), self._floor())
+        self.floor = min(self.floor, self._lasting(), self._floor())
         self.ceiling = max(self._total(), self._ceiling())
 
     @rule(paused=st.booleans())
@@ -85,8 +85,18 @@ class RollingUpdate(RuleBasedStateMachine):
             self.cluster.run_pod(pod)
             self._rose()
 
+    def _lasting(self) -> int:
+        """The available pods that no scaling under way is about to end."""
+        view = self.cluster.view
+        return sum(
+            min(
+                entry.spec.replicas or 0, sum(is_active(p) and is_ready(p) for p in view.owned(Pod, entry.metadata.uid))
+            )
+            for entry in self._sets()
+        )
+
     def _rose(self) -> None:
-        self.floor = max(self.floor, min(self._floor(), self._available()))
+        self.floor = max(self.floor, min(self._floor(), self._lasting()))
 
     @rule(seconds=st.integers(0, 100))
     def wait(self, seconds: int) -> None:

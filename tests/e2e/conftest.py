@@ -36,8 +36,8 @@ def new_daemon(tmp_path_factory: pytest.TempPathFactory, kubectl: kubectls.Kubec
     made: list[Daemon] = []
 
     def make(*settings: str) -> Daemon:
-        # Several test runs may share the machine, so the network goes by the process.
-        network = f"10.{100 + (os.getpid() * 8 + next(_networks)) % 144}"
+        # Several test runs may share the machine, so the network goes by the process; 10.150 and up are those of tests/kubelet.
+        network = f"10.{100 + (os.getpid() * 8 + next(_networks)) % 48}"
         networks = ("--pod-cidr", f"{network}.0.0/17", "--service-cidr", f"{network}.128.0/20")
         daemon = Daemon(tmp_path_factory.mktemp("kubelite") / "data", kubectl.path, *networks, *settings)
         made.append(daemon)

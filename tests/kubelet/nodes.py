@@ -23,11 +23,13 @@ from kubelite.api.core_v1 import (
     ServiceAccount,
 )
 from kubelite.api.meta import DeleteOptions, ObjectMeta
+from kubelite.api.node_v1 import RuntimeClass
 from kubelite.apiserver.local import LocalClient
 from kubelite.client.informer import Informers
 from kubelite.client.recorder import Recorder
 from kubelite.kubelet.addresses import AddressPool
 from kubelite.kubelet.handlers import ProbeRunner, SimulatedProbes
+from kubelite.kubelet.host_ports import HostPort
 from kubelite.kubelet.kubelet import Kubelet, NodeSettings, RunningRuntime, Surroundings
 from kubelite.kubelet.node_status import Health, Machine
 from kubelite.kubelet.simulated import SimulatedRuntime
@@ -55,12 +57,20 @@ class Bench:
         self.clock = clock
         self.informers = informers
         self.runtime = runtime
-        self.left: list[str] = []  #: addresses that left their Services
+        self.left: list[str] = []  #: addresses that left their Services, with "!" where nobody is left there
+        self.host_ports: dict[str, tuple[str, tuple[HostPort, ...]]] = {}
+        self.entered: list[str] = []  #: addresses that are about to be ready
         self.addresses = AddressPool("10.244.0.0/24")
         self.recorder = Recorder(client, clock, host=NODE)
 
-    async def leave_service(self, ip: str) -> None:
-        self.left.append(ip)
+    async def remove_endpoint(self, ip: str, *, dead: bool = False) -> None:
+        self.left.append(f"{ip}!" if dead else ip)
+
+    def map_host_ports(self, pod_uid: str, ip: str, ports: tuple[HostPort, ...]) -> None:
+        self.host_ports[pod_uid] = (ip, ports)
+
+    def restore_endpoint(self, ip: str) -> None:
+        self.entered.append(ip)
 
     @property
     def simulated(self) -> SimulatedRuntime:
@@ -98,7 +108,12 @@ class Bench:
         return [(each.reason, each.message) for each in found]
 
     def kubelet(
-        self, *, storage: Storage | None = None, probes: ProbeRunner | None = None, machine: Machine = MACHINE
+        self,
+        *,
+        storage: Storage | None = None,
+        probes: ProbeRunner | None = None,
+        machine: Machine = MACHINE,
+        health: Callable[[], Health] = Health,
     ) -> Kubelet:
         """A kubelet process; a second one is a restart."""
         return Kubelet(
@@ -110,13 +125,13 @@ class Bench:
                 configs=(self.informers[ConfigMap], self.informers[Secret]),
                 recorder=self.recorder,
                 clock=self.clock,
-                leave_service=self.leave_service,
+                services=self,
             ),
             runtime=self.runtime,
             addresses=self.addresses,
             probes=probes or SimulatedProbes(self.simulated.probe),
             storage=storage or NoStorage(),
-            health=Health,
+            health=health,
         )
 
 
@@ -136,7 +151,7 @@ async def bench_of(kind: type[B], clock: Clock | None = None) -> AsyncIterator[B
         await client.create(Namespace(metadata=ObjectMeta(name="kube-node-lease")))
         account = ObjectMeta(name="default", namespace="default")
         await client.create(ServiceAccount(metadata=account, automount_service_account_token=False))
-        kinds = (Pod, ConfigMap, Secret, Service, PersistentVolume, PersistentVolumeClaim)
+        kinds = (Pod, ConfigMap, Secret, Service, PersistentVolume, PersistentVolumeClaim, RuntimeClass)
         informers = Informers(client, kinds, clock, indexes={}, field_selectors={Pod: f"spec.nodeName={NODE}"})
         await group.start(informers.run)
         made = kind(client, clock, informers, SimulatedRuntime(clock=clock))

@@ -165,6 +165,8 @@ async def test_how_a_container_ended_is_told_apart() -> None:
         eater = app("eater", ("tail", "-c", "64m", "/dev/zero"), resources=small)
         done, bad = app("done", script("exit 0")), app("bad", script("exit 3"))
         _, ids = await node.run(node.pod(), done, bad, eater, hungry)
+        # The engine may tell of the end first.
+        await node.heard(lambda event: event.action == "oom" and event.container_id == ids[2])
         ends = [await node.ended(one) for one in ids]
         assert [(one.reason, one.exit_code) for one in ends[:3]] == [("Completed", 0), ("Error", 3), ("OOMKilled", 137)]
         assert ends[3].reason in ("Completed", "OOMKilled")
@@ -235,7 +237,7 @@ async def test_exec_tells_a_missing_program_from_one_that_prints_the_same() -> N
 async def test_exec_separates_the_streams_and_a_terminal_joins_and_sizes_them() -> None:
     async with running("docker") as node:
         _, (container_id,) = await node.run(node.pod(), app())
-        async with node.runtime.exec(container_id, script("echo out; sleep 0.05; echo err >&2")) as process:
+        async with node.runtime.exec(container_id, script("echo out; sleep 0.3; echo err >&2")) as process:
             assert [await process.read() for _ in range(3)] == [(1, b"out\n"), (2, b"err\n"), None]
         async with node.runtime.exec(container_id, script("read x; stty size; tty"), stdin=True, tty=True) as process:
             await process.resize(width=132, height=40)

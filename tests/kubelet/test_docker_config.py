@@ -15,7 +15,9 @@ SANDBOX = Sandbox(id="sid", uid="u", namespace="ns", name="p", attempt=0, ready=
 def requested(*, restricted: bool = False, **settings: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": "c", "attempt": 1, "image": "i"} | settings
     config = ContainerConfig(**facts)
-    return container_request(SANDBOX, config, instance="1a", cgroup_parent="/g", pid_mode="", restricted=restricted)
+    return container_request(
+        SANDBOX, config, instance="1a", cgroup_parent="/g", pid_mode="", runtime="runc", restricted=restricted
+    )
 
 
 def sandbox_requested(*, restricted: bool = False, **settings: Any) -> dict[str, Any]:

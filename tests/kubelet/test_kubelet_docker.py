@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import anyio
+from msgspec.structs import replace
 
 from kubelite.api.core_v1 import (
     ConfigMap,
@@ -20,6 +21,7 @@ from kubelite.api.core_v1 import (
     EnvFromSource,
     EnvVar,
     EnvVarSource,
+    EphemeralContainer,
     ExecAction,
     HostAlias,
     HostPathVolumeSource,
@@ -46,6 +48,7 @@ from kubelite.api.core_v1 import (
     VolumeProjection,
 )
 from kubelite.api.meta import ObjectMeta
+from kubelite.api.node_v1 import RuntimeClass
 from kubelite.client.streams import LogOptions
 from kubelite.kubelet.handlers import run_command
 from kubelite.kubelet.kubelet import Kubelet
@@ -186,7 +189,8 @@ async def test_a_killed_container_comes_back_alone() -> None:
         last = seen.status.container_statuses[0].last_state.terminated
         assert last is not None
         assert (last.exit_code, last.reason) == (137, "Error")
-        assert node.left == [before.status.pod_ip]
+        assert node.left == [f"{before.status.pod_ip}!"]
+        assert node.entered == [before.status.pod_ip] * 2
         assert seen.status.pod_ip == before.status.pod_ip
 
 
@@ -198,7 +202,8 @@ async def test_a_killed_sandbox_is_replaced_with_all_containers() -> None:
         os.kill(sandbox.pid, signal.SIGKILL)
         seen = await node.until("web", lambda each: is_ready(each) and restarts(each) == [1, 1])
         assert seen.status.pod_ip != before.status.pod_ip
-        assert node.left[0] == before.status.pod_ip
+        assert node.left[0] == f"{before.status.pod_ip}!"
+        assert node.entered == [before.status.pod_ip, seen.status.pod_ip]
         assert "SandboxChanged" in [reason for reason, _ in await node.events()]
 
 
@@ -326,3 +331,59 @@ async def test_a_kubelet_killed_in_any_phase_restarts_nothing_and_leaves_nothing
             assert os.listdir(node.root / "pods") == []
         left = Path("/sys/fs/cgroup").glob(f"*/kubelite-{node.instance}/kubepods/**/pod*")
         assert list(left) == []
+
+
+async def test_an_ephemeral_container_sees_the_processes_of_its_target() -> None:
+    async with docker_bench() as node, running(node.docker_kubelet()):
+        await node.create(pod("web", shell()))
+        seen = await node.until("web", is_ready)
+        common = {"image": seen.spec.containers[0].image, "command": ("sh", "-c", SERVE)}
+        debug = EphemeralContainer(name="debug", target_container_name="app", image_pull_policy="Never", **common)  # type: ignore[arg-type]
+        lost = replace(debug, name="lost", target_container_name="none")
+        spec = replace(seen.spec, ephemeral_containers=(debug, lost))
+        await node.client.update(replace(seen, spec=spec), subresource="ephemeralcontainers")
+        seen = await node.until(
+            "web", lambda each: any(x.state.running for x in each.status.ephemeral_container_statuses)
+        )
+        namespace = "readlink /proc/1/ns/pid"
+        assert await inside(node, namespace, container="debug") == await inside(node, namespace)
+        seen = await node.until(
+            "web",
+            lambda each: all(
+                x.state.running or (x.state.waiting and x.state.waiting.reason != "ContainerCreating")
+                for x in each.status.ephemeral_container_statuses
+            ),
+        )
+        waiting = seen.status.ephemeral_container_statuses[1].state.waiting
+        assert waiting is not None
+        assert (waiting.reason, waiting.message) == (
+            "CreateContainerConfigError",
+            "unable to find target container none",
+        )
+
+
+async def test_a_runtime_class_chooses_the_engines_runtime() -> None:
+    async with docker_bench() as node, running(node.docker_kubelet()):
+        for name, handler in (("plain", "runc"), ("other", "no-such-runtime")):
+            await node.client.create(RuntimeClass(metadata=ObjectMeta(name=name), handler=handler))
+        for name in ("plain", "other"):
+            await node.create(pod(name, shell(), runtime_class_name=name))
+        await node.until("plain", is_ready)
+        text = 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "no-such-runtime" is configured'
+        with anyio.fail_after(10):
+            while ("FailedCreatePodSandBox", text) not in await node.events():
+                await node.clock.sleep(0.05)
+
+
+async def test_a_pod_that_fills_its_volume_beyond_the_limit_is_evicted() -> None:
+    async with docker_bench() as node:
+        kubelet = node.docker_kubelet()
+        async with running(kubelet):
+            volume = Volume(name="scratch", empty_dir=EmptyDirVolumeSource(size_limit="1Mi"))
+            mounts = (VolumeMount(name="scratch", mount_path="/scratch"),)
+            await node.create(pod("web", shell(volume_mounts=mounts), volumes=(volume,)))
+            await node.until("web", is_ready)
+            await inside(node, "head -c 2m /dev/zero >/scratch/file; sync")
+            kubelet.node.changed()
+            seen = await node.until("web", lambda each: each.status.phase == "Failed")
+            assert seen.status.message == 'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi". '

@@ -16,8 +16,9 @@ from kubelite.api.core_v1 import (
     VolumeMount,
 )
 from kubelite.kubelet.container_status import Facts, Waiting
+from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.observed import observed_pod
-from kubelite.kubelet.pod_status import Failure, compute_status, finished
+from kubelite.kubelet.pod_status import compute_status, finished
 from kubelite.kubelet.runtime import Container, Sandbox, State
 from tests.kubelet.test_pod_actions import container, exited, pod, sandbox, spec
 

@@ -80,7 +80,8 @@ async def test_a_pod_becomes_ready_and_is_gone_after_its_deletion() -> None:
         await node.delete()
         await node.until_gone()
         assert await node.runtime.list_pod_sandboxes() == []
-        assert node.left == ["10.244.0.2"]
+        assert node.left == ["10.244.0.2", "10.244.0.2!"]
+        assert node.entered == ["10.244.0.2"]
         events = await node.events()
         for expected in (
             ("Pulled", 'Container image "busybox:1" already present on machine'),
@@ -126,7 +127,8 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_after_10_20_40
         assert (last.exit_code, last.reason) == (3, "Error")
         assert seen.status.phase == "Running"
         assert conditions(seen)["Ready"] == "False"
-        assert node.left  # out of its Services at each death
+        assert node.left.count(f"{seen.status.pod_ip}!") == 5  # out of its Services at each death, and back before each Ready
+        assert node.entered == [seen.status.pod_ip] * 5
         kept = await node.runtime.list_containers()
         assert len(kept) == 1  # of the dead ones only the last
 

@@ -13,10 +13,10 @@ from pathlib import Path
 class Member:
     """A member that can be killed and started again on its data."""
 
-    def __init__(self, name: str, directory: Path, cluster: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, name: str, directory: Path, cluster: dict[str, tuple[int, int]], *tls: str) -> None:
         client, peer = cluster[name]
         self.endpoint = f"127.0.0.1:{client}"
-        urls = f"http://{self.endpoint}"
+        urls = f"http{'s' if tls else ''}://{self.endpoint}"
         binary = shutil.which("etcd")
         assert binary is not None, "the etcd tests need Debian's package etcd-server"
         self._command = [
@@ -30,6 +30,7 @@ class Member:
             ),
             "--initial-cluster",
             ",".join(f"{other}=http://127.0.0.1:{ports[1]}" for other, ports in cluster.items()),
+            *tls,
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,10 +45,11 @@ class Member:
 
 
 @contextmanager
-def etcd(directory: Path, members: int = 1) -> Iterator[list[Member]]:
+def etcd(directory: Path, members: int = 1, *tls: str) -> Iterator[list[Member]]:
+    """`tls` are etcd's options for serving TLS."""
     ports = free_ports(2 * members)
     cluster = {f"m{i}": (ports[2 * i], ports[2 * i + 1]) for i in range(members)}
-    started = [Member(name, directory, cluster) for name in cluster]
+    started = [Member(name, directory, cluster, *tls) for name in cluster]
     try:
         for member in started:
             member.start()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from kubelite.actor.clock import SystemClock
 from kubelite.store.etcd import EtcdStore
 from kubelite.store.etcd_client import EtcdConfig
-from kubelite.store.store import Compare, Put, Txn, Unavailable
+from kubelite.store.store import Compare, OutcomeUnknown, Put, Range, StoreError, Txn, Unavailable
 from tests.store.etcd_server import Member, etcd
 from tests.store.sinks import Recorder
 
@@ -70,6 +73,115 @@ async def test_a_member_may_die_and_return_under_load(tmp_path: Path) -> None:
             assert [int(event.record.value) for event in sink.events if event.record] == list(
                 range(int(final.value) + 1)
             )
+
+
+def openssl(directory: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ca.crt, and a certificate of it each for a server on loopback and a client."""
+    directory = tmp_path_factory.mktemp("tls")
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(directory, "req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
+    for name, usage in (("server", "serverAuth,clientAuth"), ("client", "clientAuth")):
+        (directory / "ext").write_text(f"subjectAltName=IP:127.0.0.1\nextendedKeyUsage={usage}\n")
+        openssl(directory, "req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        ca = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext")
+        openssl(directory, "x509", "-req", "-in", f"{name}.csr", *ca, "-out", f"{name}.crt")
+    return directory
+
+
+def serving(certificates: Path) -> tuple[str, ...]:
+    files = ("--cert-file", "server.crt"), ("--key-file", "server.key"), ("--trusted-ca-file", "ca.crt")
+    return ("--client-cert-auth", *(word for flag, name in files for word in (flag, str(certificates / name))))
+
+
+async def test_a_client_certificate_opens_a_store_over_tls(tmp_path: Path, certificates: Path) -> None:
+    with etcd(tmp_path, 1, *serving(certificates)) as (member,):
+        ca = f"etcd://{member.endpoint}?ca={certificates}/ca.crt"
+        with_certificate = f"{ca}&cert={certificates}/client.crt&key={certificates}/client.key"
+        sink = Recorder()
+        async with EtcdStore(EtcdConfig.parse(with_certificate), SystemClock()) as store:
+            store.watch("/k", None, sink)
+            await sink.until((await store.txn(Txn(success=(Put("/k", b"v"),)))).revision)
+        with pytest.raises(Unavailable):
+            async with EtcdStore(EtcdConfig.parse(ca), SystemClock()):
+                pass
+
+
+async def test_a_user_must_know_the_password(tmp_path: Path) -> None:
+    with etcd(tmp_path) as (member,):
+
+        def etcdctl(*words: str) -> None:
+            environment = {**os.environ, "ETCDCTL_API": "3"}
+            command = ["etcdctl", "--endpoints", member.endpoint, *words]
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+
+        url = f"etcd://{{}}{member.endpoint}"
+        async with EtcdStore(EtcdConfig.parse(url.format("")), SystemClock()):  # it serves
+            await anyio.to_thread.run_sync(etcdctl, "user", "add", "root:p@ss")
+            await anyio.to_thread.run_sync(etcdctl, "auth", "enable")
+        sink = Recorder()
+        async with EtcdStore(EtcdConfig.parse(url.format("root:p%40ss@")), SystemClock()) as store:
+            store.watch("/k", None, sink)
+            await sink.until((await store.txn(Txn(success=(Put("/k", b"v"),)))).revision)
+        for credentials in ("root:wrong@", ""):
+            with pytest.raises(StoreError, match="etcdserver: "):
+                async with EtcdStore(EtcdConfig.parse(url.format(credentials)), SystemClock()):
+                    pass
+
+
+async def test_files_that_cannot_be_read_are_one_line() -> None:
+    with pytest.raises(StoreError, match=r"cannot connect to etcd: .*absent"):
+        async with EtcdStore(EtcdConfig.parse("etcd://127.0.0.1:1?ca=/absent"), SystemClock()):
+            pass
+
+
+async def test_a_write_whose_answer_is_lost_says_that_its_outcome_is_unknown(tmp_path: Path) -> None:
+    with etcd(tmp_path) as (member,):
+        async with opened([member]) as store:
+            lost: list[StoreError] = []
+
+            async def write() -> None:
+                try:
+                    while True:
+                        await store.txn(Txn(success=(Put("/k", b"v"),)))
+                except Unavailable as error:
+                    lost.append(error)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(16):
+                    tasks.start_soon(write)
+                sink = Recorder()
+                store.watch("/k", None, sink)
+                await sink.until(50)
+                member.kill()
+                with anyio.fail_after(20):
+                    while len(lost) < 16:
+                        await anyio.sleep(0.05)
+            assert {type(error) for error in lost} <= {OutcomeUnknown, Unavailable}
+            assert any(isinstance(error, OutcomeUnknown) for error in lost)
+            assert not any("nothing was written" in str(error) for error in lost)
+
+
+async def test_the_present_is_shown_and_then_what_follows(etcd_single: list[Member]) -> None:
+    async with opened(etcd_single) as store:
+        await store.txn(Txn(success=(Put("/present/a", b"1"),)))
+        shown: list[Range] = []
+        sink, there = Recorder(), anyio.Event()
+
+        def show(found: Range) -> None:
+            shown.append(found)
+            store.watch("/present/", "/present0", sink, start_revision=found.revision + 1)
+            there.set()
+
+        store.present("/present/", "/present0", show, sink.lost)
+        await there.wait()
+        assert [record.key for record in shown[0].records] == ["/present/a"]
+        await sink.until((await store.txn(Txn(success=(Put("/present/b", b"2"),)))).revision)
+        assert [event.key for event in sink.events] == ["/present/b"]
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,31 @@ async def test_a_fork_of_the_store_on_disk_lives_in_memory(tmp_path: Path) -> No
             await put(branch, "/branch")
             assert (await branch.range("", END, revision=10)) == (await store.range("", END, revision=10))
         assert store.revision == 20
+
+
+async def test_what_was_decided_on_top_of_a_failed_batch_fails_with_it(tmp_path: Path) -> None:
+    """Several batches are on their way when one of them cannot be written."""
+    unfit = "\ud800"  # is no text that a file can hold
+    async with SqliteStore(tmp_path / "store.db", SystemClock()) as store:
+        written: list[str] = []
+        refused: list[str] = []
+
+        async def write(key: str) -> None:
+            try:
+                await store.txn(Txn(success=(Put(key, b"x"),)))
+                written.append(key)
+            except Unavailable:
+                refused.append(key)
+
+        keys = [*(f"a{i:03}" for i in range(100)), unfit, *(f"b{i:03}" for i in range(100))]
+        async with anyio.create_task_group() as tasks:
+            for key in keys:
+                tasks.start_soon(write, key)
+        assert unfit in refused
+        assert {f"b{i:03}" for i in range(100)} <= set(refused)
+        assert sorted(written + refused) == sorted(keys)
+        assert store.revision == len(written)
+        assert (await store.txn(Txn(success=(Put("after", b""),)))).revision == len(written) + 1
+    async with SqliteStore(tmp_path / "store.db", SystemClock()) as store:
+        found = await store.range("", END)
+        assert [record.key for record in found.records] == sorted([*written, "after"])

@@ -1,0 +1,61 @@
+"""What is set and kept when objects of custom kinds are written, and the fields by which they are selected. Pure.
+
+Source: k8s.io/apiextensions-apiserver v0.33 pkg/registry/customresource/{strategy,status_strategy}.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from kubelite.api.custom import CustomObject, at_path
+from kubelite.api.errors import MethodNotAllowed
+from kubelite.api.meta import Object
+
+
+def check_creatable(type_: type[Object]) -> None:
+    """Raises: MethodNotAllowed while the kind's definition is going."""
+    if issubclass(type_, CustomObject) and type_.definition.is_terminating:
+        raise MethodNotAllowed("create not allowed while custom resource definition is terminating")
+
+
+def create_object(obj: CustomObject) -> CustomObject:
+    """Where status is a subresource, a create does not set it."""
+    return _with_status(obj, None) if type(obj).definition.has_status else obj
+
+
+def update_object(new: CustomObject, old: CustomObject) -> CustomObject:
+    """Where status is a subresource, an update leaves it as it is."""
+    return _with_status(new, old.content.get("status")) if type(new).definition.has_status else new
+
+
+def update_status(new: CustomObject, old: CustomObject) -> CustomObject:
+    """`old` with the status of `new`, and who manages it."""
+    metadata = replace(old.metadata, managed_fields=new.metadata.managed_fields, resource_version="")
+    return replace(_with_status(old, new.content.get("status")), metadata=metadata)
+
+
+def _with_status(obj: CustomObject, status: Any) -> CustomObject:
+    if obj.content.get("status") == status:
+        return obj
+    content = {key: value for key, value in obj.content.items() if key != "status"}
+    return replace(obj, content=content if status is None else {**content, "status": status})
+
+
+def selectable_fields(type_: type[Object]) -> dict[str, Callable[[Any], str]]:
+    """Field labels of a custom kind, beside name and namespace, and their values."""
+    if not issubclass(type_, CustomObject):
+        return {}
+
+    def field(path: str) -> Callable[[Any], str]:
+        return lambda obj: _label(at_path(obj.content, path))
+
+    return {path.removeprefix("."): field(path) for path in type_.definition.selectable_fields}
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
