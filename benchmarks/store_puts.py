@@ -21,7 +21,7 @@ from functools import partial
 
 import anyio
 
-from benchmarks.store_rig import connect, etcd, grpc_headers, progress, quantile, scratch, spread
+from benchmarks.store_rig import connect, etcd, grpc_headers, progress, quantile, ratios, scratch, spread
 from benchmarks.store_service import ServiceConnection, put_message, service
 from kubelite.actor.clock import SystemClock
 from kubelite.store import etcd_messages_pb2 as pb
@@ -137,9 +137,10 @@ def show(clients: int, rounds: list[dict[str, dict[str, float]]]) -> None:
             f"  {name:<11} {spread([side['per_s'] for side in sides])}/s, p99 {spread([s['p99_ms'] for s in sides])} ms"
         )
         if name != "etcd" and "etcd" in rounds[0]:
-            ratios = [found[name]["per_s"] / found["etcd"]["per_s"] for found in rounds]
-            tails = [found[name]["p99_ms"] / found["etcd"]["p99_ms"] for found in rounds]
-            line += f"; to etcd {spread(ratios)}, p99 {spread(tails)}"
+            theirs = [found["etcd"] for found in rounds]
+            rates = ratios([side["per_s"] for side in sides], [side["per_s"] for side in theirs])
+            tails = ratios([side["p99_ms"] for side in sides], [side["p99_ms"] for side in theirs])
+            line += f"; to etcd {spread(rates)}, p99 {spread(tails)}"
         print(line)
 
 

@@ -171,6 +171,11 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(int(len(values) * share), len(values) - 1)] if values else float("nan")
 
 
+def ratios(ours: list[float], theirs: list[float]) -> list[float]:
+    """Of paired rounds; infinite where the other side did nothing, as on a disk that stood still."""
+    return [a / b if b else float("inf") for a, b in zip(ours, theirs, strict=True)]
+
+
 def spread(values: list[float]) -> str:
     """`median [min–max]`."""
     return f"{statistics.median(values):.2f} [{min(values):.2f}–{max(values):.2f}]"

@@ -36,7 +36,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from benchmarks.store_rig import connect, etcd, free_port, grpc_headers, progress, quantile, scratch, spread
+from benchmarks.store_rig import connect, etcd, free_port, grpc_headers, progress, quantile, ratios, scratch, spread
 from kubelite.actor.clock import SystemClock
 from kubelite.store import etcd_messages_pb2 as pb
 from kubelite.store.memory import MemoryStore
@@ -268,9 +268,10 @@ def show(watchers: int, rounds: list[dict[str, Figures]]) -> None:
             line += f", {spread([f['kb_per_watcher'] for f in figures])} kB a watcher"
         print(line)
     if "etcd" in rounds[0] and "sockets" in rounds[0]:  # the two paths that include the same
-        ratios = [f["sockets"]["per_s"] / f["etcd"]["per_s"] for f in rounds]
-        tails = [f["sockets"]["p99_ms"] / f["etcd"]["p99_ms"] for f in rounds]
-        print(f"  sockets to etcd: deliveries {spread(ratios)}, p99 {spread(tails)}")
+        ours, theirs = ([found[name] for found in rounds] for name in ("sockets", "etcd"))
+        rates = ratios([f["per_s"] for f in ours], [f["per_s"] for f in theirs])
+        tails = ratios([f["p99_ms"] for f in ours], [f["p99_ms"] for f in theirs])
+        print(f"  sockets to etcd: deliveries {spread(rates)}, p99 {spread(tails)}")
 
 
 def plot(report: dict[int, list[dict[str, Figures]]], target: Path) -> None:

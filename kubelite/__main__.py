@@ -1,4 +1,4 @@
-"""The command line: `python -m kubelite [settings]` runs a cluster; `cleanup`, `image` and `store` are commands of their own.
+"""The command line: `python -m kubelite [settings]` runs a cluster; `cleanup`, `image`, `store`, `why` are other commands.
 
 What a person did wrong, or what the host lacks, is one line on stderr and exit code 2.
 """
@@ -29,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from kubelite.store.cli import main as store_main
 
             return store_main(words[1:], data_dir=Path(load([], os.environ).data_dir))
+        if words and words[0] == "why":
+            from kubelite.why import main as why_main
+
+            return why_main(words[1:], data_dir=Path(load([], os.environ).data_dir))
         return _serve(load(words, os.environ))
     except (ConfigError, HostProblem) as error:
         print(f"kubelite: {error}", file=sys.stderr)  # noqa: T201  the command line speaks here

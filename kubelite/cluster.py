@@ -123,16 +123,39 @@ class Cluster:
         namespace: str = "default",
         timeout_s: float = WAIT_TIMEOUT_S,
     ) -> O:
-        """The object, once it exists and `until` holds of it. Raises: TimeoutError that says what was waited for."""
+        """The object, once it exists and `until` holds of it. Of a custom kind only the version that is stored is followed.
+
+        Raises: TimeoutError that says what was waited for.
+        """
         where = namespace if self._api.registry.scheme.of(type_).namespaced else ""
         with anyio.move_on_after(timeout_s):
             while True:
+                informer = await self._components.informers.of(type_)
                 found = self.view.get(type_, name, where)
                 if found is not None and until(found):
                     return found
-                await self._components.informers[type_].changed()
+                await informer.changed()
         state = "is not there" if self.view.get(type_, name, where) is None else "is not as wanted"
         raise TimeoutError(f"{type_.kind} {where + '/' if where else ''}{name} {state} after {timeout_s:g} s")
+
+    async def stop_node(self, name: str) -> None:
+        """The node falls silent, as if its machine had lost power. Raises: KeyError when there is none of that name."""
+        await self._components.supervisor.stop_actor(f"kubelet/{name}")
+
+    async def why(self, what: str, namespace: str = "default") -> str:
+        """How `kind/name` came to be as it is: who changed what, and what made them; see `kubelite.why`.
+
+        Raises: ValueError for an unknown kind, for an object without retained history, and with an etcd store.
+        """
+        from kubelite.store.control import Request, operate
+        from kubelite.store.local import LocalStore
+        from kubelite.why import explain, key_of
+
+        store = self._api.registry.store
+        if not isinstance(store, LocalStore):
+            raise ValueError("the history of an etcd store is not here")
+        key = key_of(what, namespace, self._api.registry.scheme)
+        return "\n".join(await explain(lambda of: operate(store, Request(command="events", argument=of)), key))
 
     async def __aenter__(self) -> Self:
         try:
@@ -175,7 +198,8 @@ class Cluster:
             raise HostProblem(f"{taken}: choose another port with --secure-port") from error
         from kubelite.components import Components
 
-        self._components = Components(config, self._api.client, self.clock, data, root_ca=self._api.root_ca)
+        api = self._api
+        self._components = Components(config, api.client, api.registry, self.clock, data, root_ca=api.root_ca)
         self._api.streams.update(self._components.streams)
         await _supervise(stack, self._components.supervisor)
         if self._serve:

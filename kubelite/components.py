@@ -15,6 +15,7 @@ from kubelite.actor.supervisor import Stage, Supervisor
 from kubelite.api.core_v1 import Namespace, PersistentVolume, Service
 from kubelite.api.discovery_v1 import EndpointSlice
 from kubelite.api.meta import Object
+from kubelite.client.custom_kinds import CustomKinds, Served
 from kubelite.client.feeds import NODE_INDEX
 from kubelite.client.host import Host
 from kubelite.client.informer import Informers
@@ -41,7 +42,7 @@ class Components:
     """
 
     def __init__(
-        self, config: Config, client: Client, clock: Clock, data: DataDir | None, *, root_ca: str = ""
+        self, config: Config, client: Client, served: Served, clock: Clock, data: DataDir | None, *, root_ca: str = ""
     ) -> None:
         recorder = Recorder(client, clock)
         volumes = data.path.absolute() / "volumes" if data else Path(VOLUME_ROOT)
@@ -71,6 +72,7 @@ class Components:
         decided = _elected(running, hosts, client, clock) if config.store.startswith("etcd://") else hosts
         stages = [
             Stage((self.informers, recorder, *nodes.network)),
+            Stage((CustomKinds(served, self.informers, hosts),)),
             Stage((*decided, *nodes.services)),
             Stage((*nodes.kubelets.values(), *((reclaimer,) if nodes.kubelets else ()))),
         ]

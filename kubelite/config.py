@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kubelite",
         description="Kubernetes in one process. Runs in the foreground until it gets SIGTERM or Ctrl-C.",
-        epilog="Other commands: `python -m kubelite cleanup --help`, `... image --help`, `python -m kubelite store --help`.",
+        epilog="Other commands: `python -m kubelite cleanup --help`, and the same of `image`, `store` and `why`.",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings (see config/kubelite.yaml)")
     for field in msgspec.structs.fields(Config):

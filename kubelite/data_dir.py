@@ -31,6 +31,11 @@ class DataDir:
         return self.path / "store.sock"
 
     @property
+    def static_pods(self) -> Path:
+        """The manifests of pods that the node runs by itself."""
+        return self.path / "manifests"
+
+    @property
     def pki(self) -> Path:
         return self.path / "pki"
 

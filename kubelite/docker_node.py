@@ -51,7 +51,10 @@ class _HostNetwork:
         self._network = network
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        await self._network.setup()
+        try:
+            await self._network.setup()
+        except RuntimeFailed as error:
+            raise HostProblem(error.message) from error
         task_status.started()
         await anyio.sleep_forever()
 
@@ -126,6 +129,7 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
     proxy_config = ProxyConfig(table=table_config(config, instance), node_name=name, domain=config.cluster_domain)
     proxier = Proxier(parts.informers, responder, proxy_config)
     runtime = DockerRuntime(instance=instance, socket=config.docker_socket, clock=parts.clock, network=network)
+    data.static_pods.mkdir(exist_ok=True)
     pods = PodsByNode(parts.informers[core.Pod], parts.informers.view)
     settings = StorageSettings(
         root=data.path,
@@ -139,6 +143,8 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
             machine=read_machine(data.path, _node_address(network)),
             pod_cidr=config.pod_cidr,
             cluster_domain=config.cluster_domain,
+            pulled_images=data.path / "pulled-images",
+            static_pods=data.static_pods,
         ),
         surroundings(parts, pods, name, _Gate(proxier, name) if config.runs("proxy") else NoServices()),
         runtime=runtime,

@@ -18,6 +18,7 @@ from kubelite.kubelet.docker_client import EngineClient
 from kubelite.kubelet.docker_images import DockerImages
 from kubelite.kubelet.engine import engine_problem, install_engine
 from kubelite.kubelet.pause import encode_image, encode_tar
+from tests.packages import program
 
 BUSYBOX = "kubelite.test/busybox:1"
 _BINARY = Path("/bin/busybox")
@@ -26,8 +27,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 def busybox_image(tag: str = BUSYBOX) -> tuple[bytes, str]:
     """(archive, image id): sh, httpd, wget, nslookup, nc and the other applets under /bin; /www is httpd's directory."""
-    if not _BINARY.exists():
-        subprocess.run(["apt-get", "install", "-y", "-qq", "busybox-static"], check=True, stdout=subprocess.DEVNULL)
+    program("busybox")
     applets = subprocess.run([_BINARY, "--list"], check=True, capture_output=True, text=True).stdout.split()
     files = {
         "bin/": (b"", 0o755),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 
 import msgspec
+
+from tests.packages import program
 
 
 class Kubectl(msgspec.Struct, frozen=True, order=True):
@@ -24,11 +25,7 @@ class Kubectl(msgspec.Struct, frozen=True, order=True):
 @cache
 def find() -> tuple[Kubectl, ...]:
     """One kubectl per minor version, oldest first; installs Debian's if there is none."""
-    if shutil.which("kubectl") is None:
-        subprocess.run(["apt-get", "install", "-y", "-qq", "kubernetes-client"], check=True, capture_output=True)
-    found = shutil.which("kubectl")
-    assert found is not None, "no kubectl on PATH, and Debian's kubernetes-client did not bring one"
-    real = Path(found).resolve()
+    real = Path(program("kubectl")).resolve()
     by_version: dict[tuple[int, int], Kubectl] = {}
     for path in sorted(real.parent.glob("kubectl*")):
         said = subprocess.run(

@@ -126,6 +126,14 @@ class Supervisor:
             log.warning("Restarting actor", actor=child.actor.name, delay_s=delay_s, exc_info=error)
             await self._clock.sleep(delay_s)
 
+    async def stop_actor(self, name: str) -> None:
+        """Ends one actor for good, as if its machine had gone; returns when it has ended. Raises: KeyError."""
+        found = [child for child in self._children if child.actor.name == name]
+        if not found:
+            raise KeyError(name)
+        found[0].scope.cancel()
+        await found[0].ended.wait()
+
     def _fail(self, error: Exception) -> None:
         if self._failure is None:
             self._failure = error

@@ -40,6 +40,7 @@ class Definition(Struct, frozen=True, kw_only=True):
     columns: tuple[apiextensions.CustomResourceColumnDefinition, ...] = ()
     selectable_fields: tuple[str, ...] = ()
     is_served: bool = True
+    is_stored: bool = False  #: this version is what the store keeps
     is_terminating: bool = False
     warning: str = ""  #: told to whoever uses the version
     etag: str = ""
@@ -121,6 +122,7 @@ def definitions_of(crd: apiextensions.CustomResourceDefinition) -> Iterator[Defi
             columns=version.additional_printer_columns,
             selectable_fields=tuple(item.json_path for item in version.selectable_fields),
             is_served=version.served and (version.storage or not has_webhook),
+            is_stored=version.storage,
             is_terminating=is_terminating,
             warning=_deprecation(version, spec),
             etag=hashlib.sha256(msgspec.json.encode(version)).hexdigest(),

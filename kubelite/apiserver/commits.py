@@ -68,7 +68,7 @@ class Commits:
         if old is not None and stored == old.stored:
             return old
         compare = Compare(key, "mod_revision", "=", old.revision if old else 0)
-        txn = Txn((compare,), (Put(key, stored, await self._lease(resource)),), (), _cause(ctx))
+        txn = Txn((compare,), (Put(key, stored, await self._lease(resource)),), (), self._cause(ctx))
         self._entries.expect(key, stored, obj)
         try:
             result = await self._commit(txn)
@@ -83,7 +83,7 @@ class Commits:
         revision = old.revision
         if not ctx.dry_run:
             compare = Compare(key, "mod_revision", "=", old.revision)
-            result = await self._commit(Txn((compare,), (Delete(key),), (), _cause(ctx)))
+            result = await self._commit(Txn((compare,), (Delete(key),), (), self._cause(ctx)))
             if not result.succeeded:
                 return None
             revision = result.revision
@@ -111,7 +111,7 @@ class Commits:
             self._event_lease = (lease, now + _LEASE_REUSE_S)
         return lease
 
-
-def _cause(ctx: Context) -> str:
-    """Who wrote and why, as the store keeps it beside the value."""
-    return msgspec.json.encode({"user": ctx.user.name, "cause": ctx.cause}).decode()
+    def _cause(self, ctx: Context) -> str:
+        """Who wrote, why and when, as the store keeps it beside the value; read by `why`."""
+        at = round(self._clock.now(), 3)
+        return msgspec.json.encode({"user": ctx.user.name, "cause": ctx.cause, "at": at}).decode()

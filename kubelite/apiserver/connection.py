@@ -20,6 +20,8 @@ from kubelite.apiserver.answers import answer_error
 
 #: Reading from a connection that is, or may be, upgraded pauses above this many waiting bytes.
 _HIGH_WATER_BYTES = 256 * 1024
+#: Read at a time from a TLS connection: the largest record. Source: RFC 8446, section 5.1
+_TLS_BUFFER_BYTES = 16 * 1024
 
 _log = get_logger(__name__)
 
@@ -35,6 +37,10 @@ class Connection(RequestHandler):
         self._slow = False
         self._held: bytearray | None = None
         self._wire: RawWire | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        _shrink_read_buffer(transport)
 
     def write(self, data: bytes) -> bool:
         """One chunk of a chunked answer. False: the client is slow."""
@@ -117,6 +123,19 @@ class Connection(RequestHandler):
         if self._wire is not None:
             self._wire.lost()
         super().connection_lost(exc)
+
+
+def _shrink_read_buffer(transport: Any) -> None:
+    """asyncio keeps 256 KiB per TLS connection for reading, and thousands of watchers never send a second request.
+
+    The attributes are asyncio's own; where they are not as known (another loop or version), all stays as it is.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if isinstance(getattr(protocol, "_ssl_buffer", None), bytearray) and hasattr(protocol, "_ssl_buffer_view"):
+        assert protocol is not None
+        protocol.max_size = _TLS_BUFFER_BYTES
+        protocol._ssl_buffer = bytearray(_TLS_BUFFER_BYTES)
+        protocol._ssl_buffer_view = memoryview(protocol._ssl_buffer)
 
 
 def _upgrades(head: bytes) -> bool:

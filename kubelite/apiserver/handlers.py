@@ -7,7 +7,8 @@ Source: k8s.io/apiserver pkg/server/config.go DefaultBuildHandlerChain
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -28,6 +29,7 @@ from kubelite.apiserver.health import Health
 from kubelite.apiserver.interface import Registry
 from kubelite.apiserver.openapi import OpenApi
 from kubelite.apiserver.request import RequestInfo, method_not_allowed, not_found, parse_request
+from kubelite.apiserver.traffic import Flight, Traffic, is_long, labels_of
 from kubelite.client.streams import PodStreams
 
 #: The methods of each subresource, as verbs. Source: the API reference of Kubernetes v1.33
@@ -49,6 +51,8 @@ _SUBRESOURCE_VERBS = {
 }
 _STREAMS = frozenset({"log", "exec", "attach", "portforward"})
 _REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+_TOO_MANY = b"Too many requests, please try again later.\n"
+T = TypeVar("T")
 #: Gives the streams of the pods of a node.
 Streams = Callable[[str], PodStreams | None]
 
@@ -60,22 +64,32 @@ class Handlers:
         self, registry: Registry, authenticator: Authenticator, authorizer: Authorizer, streams: Streams, clock: Clock
     ) -> None:
         self.health = Health()
+        self._traffic = Traffic(clock)
         self._registry = registry
         self._authenticator = authenticator
         self._authorizer = authorizer
         discovery = Discovery(lambda: registry.scheme)
         self._paths = PathHandlers(
-            discovery, OpenApi(lambda: registry.scheme), self.health, authenticator.service_accounts
+            discovery, OpenApi(lambda: registry.scheme), self.health, authenticator.service_accounts, self._traffic
         )
         self._objects = ObjectHandlers(registry, clock)
         self._reviews = ReviewHandlers(authenticator, authorizer)
         self._streams = StreamHandlers(registry, streams, clock)
 
-    async def handle(self, request: Request) -> Outcome:
+    async def handle(self, request: Request, carry_out: Callable[[Outcome], Awaitable[T]]) -> T:
+        """Answers through `carry_out`, which returns when the answer is given or its stream has ended."""
         try:
-            return await self._handle(request)
+            info = parse_request(request.method, request.path, request.query)
         except StatusError as error:
-            return answer_error(error, self._error_media(request))
+            return await carry_out(answer_error(error, self._error_media(request)))
+        labels = labels_of(info, request.query, self._registry.scheme, request.headers.get("Content-Type", ""))
+        with self._traffic.carry(labels, is_long=is_long(info)) as flight:
+            try:
+                outcome = await self._handle(request, info, flight)
+            except StatusError as error:
+                outcome = answer_error(error, self._error_media(request))
+            flight.code = outcome.code if isinstance(outcome, Answer) else 200
+            return await carry_out(outcome)
 
     def _error_media(self, request: Request) -> media.Media:
         """Errors are said in plain words where a transformed or unknown form was asked for."""
@@ -85,14 +99,15 @@ class Handlers:
             return media.Media()
         return media.Media(form.type)
 
-    async def _handle(self, request: Request) -> Outcome:
-        info = parse_request(request.method, request.path, request.query)
+    async def _handle(self, request: Request, info: RequestInfo, flight: Flight) -> Outcome:
         user = await self._authenticator.authenticate(request)
         try:
             user = impersonate(user, request.headers, self._authorizer)
         except BadImpersonation as error:
             text = f'Internal Server Error: "{request.path}": {error}\n'
             return Answer(code=500, body=text.encode(), type=TEXT)
+        if self._traffic.is_full(flight, user):
+            return Answer(code=429, body=_TOO_MANY, type=TEXT, headers={"Retry-After": "1"})
         asked = attributes_of(user, info)
         if not (decision := self._authorizer.authorize(asked)).allowed:
             raise forbidden(asked, decision.reason)

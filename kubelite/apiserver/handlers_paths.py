@@ -1,4 +1,4 @@
-"""Paths that name no resource: discovery, OpenAPI, version, health.
+"""Paths that name no resource: discovery, OpenAPI, version, health, metrics.
 
 Source: k8s.io/apiserver pkg/server/routes, pkg/endpoints/discovery
 """
@@ -14,9 +14,11 @@ from kubelite.apiserver.answers import TEXT, Answer, Call, answer_json
 from kubelite.apiserver.authn import TokenAuthenticator
 from kubelite.apiserver.discovery import Discovery
 from kubelite.apiserver.health import ROOTS, Health
+from kubelite.apiserver.metrics import answer_metrics
 from kubelite.apiserver.openapi import OpenApi
 from kubelite.apiserver.request import method_not_allowed, not_found
 from kubelite.apiserver.tokens import ISSUER
+from kubelite.apiserver.traffic import Traffic
 
 #: The Kubernetes version that is reported. Source: https://kubernetes.io/releases/
 VERSION = "v1.33.4"
@@ -25,12 +27,18 @@ _AGGREGATED = "APIGroupDiscoveryList"
 
 class PathHandlers:
     def __init__(
-        self, discovery: Discovery, openapi: OpenApi, health: Health, tokens: TokenAuthenticator | None
+        self,
+        discovery: Discovery,
+        openapi: OpenApi,
+        health: Health,
+        tokens: TokenAuthenticator | None,
+        traffic: Traffic,
     ) -> None:
         self._discovery = discovery
         self._openapi = openapi
         self._health = health
         self._tokens = tokens
+        self._traffic = traffic
 
     async def answer(self, call: Call) -> Answer:
         path = "/" + call.info.path.strip("/")
@@ -40,6 +48,8 @@ class PathHandlers:
         match parts:
             case ["healthz" | "livez" | "readyz", *_]:
                 found = self._health.answer(path, call.request.query)
+            case ["metrics"]:
+                found = answer_metrics(self._traffic)
             case ["version"]:
                 found = answer_json(version(), self._form(call))
             case ["api" | "apis", *_]:
@@ -54,7 +64,7 @@ class PathHandlers:
                 found = None
         if found is not None:
             return found
-        paths = sorted([*self._discovery.paths(), *ROOTS, "/openapi/v2", "/openapi/v3", "/version"])
+        paths = sorted([*self._discovery.paths(), *ROOTS, "/metrics", "/openapi/v2", "/openapi/v3", "/version"])
         return answer_json({"paths": paths}, media.Media(pretty=True), code=200 if path == "/" else 404)
 
     def _discover(self, call: Call, parts: list[str]) -> Answer:

@@ -22,7 +22,7 @@ from anyio.abc import TaskStatus
 from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
 from kubelite.api.errors import RequestEntityTooLarge, StatusError
-from kubelite.apiserver.answers import Answer, Flowing, Peer, Request, Upgraded, Watching, answer_error
+from kubelite.apiserver.answers import Answer, Flowing, Outcome, Peer, Request, Upgraded, Watching, answer_error
 from kubelite.apiserver.authn import Authenticator
 from kubelite.apiserver.authz import Authorizer
 from kubelite.apiserver.connection import Connection, RawWire
@@ -108,7 +108,19 @@ class ApiServer:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         audit_id = self._clock.uid()
-        outcome = await self._handle(
+
+        async def carry_out(outcome: Outcome) -> web.StreamResponse:
+            match outcome:
+                case Answer():
+                    return _response(outcome, request, audit_id)
+                case Watching():
+                    return await self._watch(outcome, request, audit_id)
+                case Flowing():
+                    return await self._flow(outcome, request, audit_id)
+                case Upgraded():
+                    return await self._upgrade(outcome, request, audit_id)
+
+        return await self._handle(
             Request(
                 method=request.method,
                 path=request.rel_url.raw_path,
@@ -116,17 +128,9 @@ class ApiServer:
                 headers=request.headers,
                 peer=_peer_of(request),
                 read=lambda: _read(request),
-            )
+            ),
+            carry_out,
         )
-        match outcome:
-            case Answer():
-                return _response(outcome, request, audit_id)
-            case Watching():
-                return await self._watch(outcome, request, audit_id)
-            case Flowing():
-                return await self._flow(outcome, request, audit_id)
-            case Upgraded():
-                return await self._upgrade(outcome, request, audit_id)
 
     async def _watch(self, watching: Watching, request: web.BaseRequest, audit_id: str) -> web.StreamResponse:
         feed = watching.feed

@@ -12,7 +12,9 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import anyio
 
+from kubelite.api.errors import NotFound
 from kubelite.api.meta import DeleteOptions, Object
+from kubelite.api.scheme import Resource
 from kubelite.apiserver.interface import Change, Context, ListParams, PatchRequest, Registry, User, WatchHandle
 from kubelite.client.interface import Listing, WatchEvent
 
@@ -38,8 +40,15 @@ class LocalClient:
     def _context(self, *, dry_run: bool = False, field_manager: str = "", force: bool = False) -> Context:
         return Context(user=self._user, cause=self._cause, dry_run=dry_run, field_manager=field_manager, force=force)
 
+    def _resource(self, type_: type[Object]) -> Resource:
+        """Raises: NotFound for a custom kind that is not served any more."""
+        try:
+            return self._registry.scheme.of(type_)
+        except KeyError:
+            raise NotFound("the server could not find the requested resource") from None
+
     async def get(self, type_: type[O], name: str, namespace: str = "") -> O:
-        entry = await self._registry.get(self._registry.scheme.of(type_), name, namespace)
+        entry = await self._registry.get(self._resource(type_), name, namespace)
         obj: O = entry.object
         return obj
 
@@ -47,7 +56,7 @@ class LocalClient:
         self, type_: type[O], namespace: str = "", *, label_selector: str = "", field_selector: str = ""
     ) -> Listing[O]:
         params = ListParams(label_selector=label_selector, field_selector=field_selector)
-        page = await self._registry.list(self._registry.scheme.of(type_), namespace, params)
+        page = await self._registry.list(self._resource(type_), namespace, params)
         return Listing(tuple(entry.object for entry in page.entries), str(page.revision))
 
     @asynccontextmanager
@@ -64,21 +73,21 @@ class LocalClient:
             label_selector=label_selector, field_selector=field_selector, resource_version=resource_version
         )
         mailbox: Mailbox[O] = Mailbox()
-        mailbox.handle = handle = self._registry.watch(self._registry.scheme.of(type_), namespace, params, mailbox)
+        mailbox.handle = handle = self._registry.watch(self._resource(type_), namespace, params, mailbox)
         try:
             yield mailbox.batches()
         finally:
             handle.close()
 
     async def create(self, obj: O, *, dry_run: bool = False) -> O:
-        resource = self._registry.scheme.of(type(obj))
+        resource = self._resource(type(obj))
         entry = await self._registry.create(resource, obj.metadata.namespace, obj, self._context(dry_run=dry_run))
         created: O = entry.object
         return created
 
     async def update(self, obj: O, *, subresource: str = "", dry_run: bool = False) -> O:
         meta = obj.metadata
-        resource = self._registry.scheme.of(type(obj))
+        resource = self._resource(type(obj))
         entry, _ = await self._registry.update(
             resource, meta.name, meta.namespace, obj, self._context(dry_run=dry_run), subresource=subresource
         )
@@ -100,7 +109,7 @@ class LocalClient:
     ) -> O:
         ctx = self._context(dry_run=dry_run, field_manager=field_manager, force=force)
         request = PatchRequest(patch_type, patch)
-        resource = self._registry.scheme.of(type_)
+        resource = self._resource(type_)
         entry, _ = await self._registry.patch(resource, name, namespace, request, ctx, subresource=subresource)
         patched: O = entry.object
         return patched
@@ -108,7 +117,7 @@ class LocalClient:
     async def delete(
         self, type_: type[Object], name: str, namespace: str = "", *, options: DeleteOptions | None = None
     ) -> None:
-        resource = self._registry.scheme.of(type_)
+        resource = self._resource(type_)
         await self._registry.delete(resource, name, namespace, options or DeleteOptions(), self._context())
 
     async def create_subresource(self, obj: Object, name: str, namespace: str, *, plural: str, subresource: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -60,6 +61,7 @@ def parse_accept(header: str) -> list[Clause]:
     return sorted(clauses, key=lambda clause: -clause.quality)
 
 
+@lru_cache(maxsize=256)  # clients send few different headers, and each of them with every request
 def negotiate(accept: str, *, pretty: bool = False) -> Media:
     """Raises: NotAcceptable when none of the alternatives is served."""
     for clause in parse_accept(accept or "*/*"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import anyio
 import msgspec
 from msgspec.structs import replace
 
@@ -74,6 +75,7 @@ class ObjectRegistry:
         self.entries = EntryCache()
         self.tokens = ServiceAccountTokens(self, clock, signing_key or SigningKey())
         self._built_in = self._scheme = scheme or Scheme()
+        self._scheme_changed = anyio.Event()
         self._admission = admission
         self._commits = Commits(store, clock, self.entries, allocator, self)
 
@@ -84,6 +86,12 @@ class ObjectRegistry:
     def serve_custom(self, resources: Iterable[Resource]) -> None:
         """From now on these custom resources are served, and no others."""
         self._scheme = self._built_in.with_resources(resources)
+        changed, self._scheme_changed = self._scheme_changed, anyio.Event()
+        changed.set()
+
+    async def scheme_changed(self) -> None:
+        """Returns when other resources are served."""
+        await self._scheme_changed.wait()
 
     # -- reads ---------------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class Cache:
 
     def _kind(self, type_: type[Object]) -> _Kind:
         if (kind := self._kinds.get(type_)) is None:
-            named = {name: index for (owner, name), index in self._indexes.items() if owner is type_}
+            named = {name: index for (owner, name), index in self._indexes.items() if issubclass(type_, owner)}
             kind = self._kinds[type_] = _Kind(named)
         return kind
 
@@ -91,6 +91,10 @@ class Cache:
         """Stores an object; returns the one it replaces."""
         old: O | None = self._kind(type(obj)).put((obj.metadata.namespace, obj.metadata.name), obj)
         return old
+
+    def drop(self, type_: type[Object]) -> None:
+        """Forgets a kind."""
+        self._kinds.pop(type_, None)
 
     def remove(self, obj: O) -> O | None:
         """Removes the object of that name; returns it."""

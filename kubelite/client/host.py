@@ -7,7 +7,7 @@ failures back off per key. This is one of the two places that catch every except
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import assert_never
 
@@ -22,11 +22,12 @@ from kubelite.actor.workqueue import Key, WorkQueue
 from kubelite.api.core_v1 import Pod
 from kubelite.api.errors import Conflict, NotFound, StatusError
 from kubelite.api.meta import DeleteOptions, Object, Preconditions
+from kubelite.api.scheme import Resource
 from kubelite.client.informer import Handler, Informers
 from kubelite.client.interface import Client
 from kubelite.client.plan import Bind, Create, Delete, Patch, Plan, Update, Write
 from kubelite.client.recorder import Recorder
-from kubelite.client.view import Controller, FailureTeller, Watch
+from kubelite.client.view import Controller, FailureTeller, KindFollower, Watch
 
 WORKERS = 4  #: keys decided at a time; the writes of one key are sequential
 CATCH_UP_S = 5.0  #: how long a key waits for its own writes to come back before it goes on regardless
@@ -49,65 +50,89 @@ class Host:
         self._recorder = recorder
         self._clock = clock
         self._queue = WorkQueue()
+        self._triggers: dict[Key, str] = {}  # the revision of the last change that concerned a key, until it is decided
+        self._busy = 0  # keys being decided
         self._wake = anyio.Event()
+        self._is_running = False
+        self._handlers: dict[Watch, Handler] = {}
         self._backoff = Backoff(base_s=0.005, cap_s=60.0)
 
+    def follow(self, custom: Sequence[Resource]) -> None:
+        """Tells a controller that wants to know which custom kinds are in the view by now."""
+        if not isinstance(self._controller, KindFollower):
+            return
+        for key in self._controller.follow(custom):
+            self._queue.add(key)
+        self._wake.set()
+        if self._is_running:
+            self._subscribe(self._controller.watches)
+
+    def _subscribe(self, watches: Sequence[Watch]) -> None:
+        """Hears these from now on, and nothing else."""
+        for watch in [watch for watch in self._handlers if watch not in watches]:
+            self._informers[watch.type].unsubscribe(self._handlers.pop(watch))
+        for watch in watches:
+            if watch not in self._handlers:
+                handler = self._handlers[watch] = self._handler(watch)
+                self._informers[watch.type].subscribe(handler)
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        handlers = [(watch.type, self._handler(watch)) for watch in self._controller.watches]
-        for type_, handler in handlers:
-            self._informers[type_].subscribe(handler)
+        self._is_running, self._busy = True, 0
+        self._subscribe(self._controller.watches)
         try:
             async with anyio.create_task_group() as group:
-                for _ in range(WORKERS):
-                    group.start_soon(self._work)
                 task_status.started()
+                while True:
+                    key = self._queue.take(self._clock.monotonic()) if self._busy < WORKERS else None
+                    if key is None:
+                        await self._wait()
+                    else:
+                        self._busy += 1
+                        group.start_soon(self._work, key)
         finally:
-            for type_, handler in handlers:
-                self._informers[type_].unsubscribe(handler)
+            self._is_running = False
+            self._subscribe(())
 
     def _handler(self, watch: Watch) -> Handler:
-        view = self._informers.view
+        view, informer = self._informers.view, self._informers[watch.type]
 
         def handle(old: Object | None, new: Object | None) -> None:
             for key in watch.keys(view, old, new):
                 self._queue.add(key)
+                # a deletion's own revision is the informer's, or a little earlier
+                self._triggers[key] = new.metadata.resource_version if new else str(informer.revision)
             if len(self._queue):
                 self._wake.set()
 
         return handle
 
-    async def _work(self) -> None:
-        while True:
-            key = self._queue.take(self._clock.monotonic())
-            if key is None:
-                await self._wait()
-                continue
-            try:
-                await self._decide(key)
-            finally:
-                self._queue.done(key)
+    async def _work(self, first: Key) -> None:
+        """Decides a key, and others as long as there are any."""
+        key: Key | None = first
+        try:
+            while key is not None:
+                try:
+                    await self._decide(key)
+                finally:
+                    self._queue.done(key)
+                key = self._queue.take(self._clock.monotonic())
+        finally:
+            self._busy -= 1
+            self._wake.set()
 
     async def _wait(self) -> None:
-        """Until a key arrives or the earliest delayed one is due."""
+        """Until a key arrives, a worker is free or the earliest delayed key is due."""
         if self._wake.is_set():
             self._wake = anyio.Event()
-        due = self._queue.next_due()
-        if due is None:
+        due = self._queue.next_due() if self._busy < WORKERS else None
+        with anyio.move_on_after(None if due is None else max(0.0, due - self._clock.monotonic())):
             await self._wake.wait()
-            return
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._wake_at, due, group.cancel_scope)
-            await self._wake.wait()
-            group.cancel_scope.cancel()
-
-    async def _wake_at(self, due: float, scope: anyio.CancelScope) -> None:
-        await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
-        scope.cancel()
 
     async def _decide(self, key: Key) -> None:
         try:
+            trigger = self._triggers.pop(key, "")
             plan = self._controller.decide(self._informers.view, key, self._clock.now())
-            await self._carry_out(key, plan)
+            await self._carry_out(key, plan, trigger)
         except Exception as error:  # noqa: BLE001  the host's task: one key's failure is not the controller's
             delay_s = self._backoff.next(key)
             expected = isinstance(error, (StatusError, OSError))
@@ -129,8 +154,8 @@ class Host:
         self._queue.add_at(key, self._clock.monotonic() + delay_s)
         self._wake.set()
 
-    async def _carry_out(self, key: Key, plan: Plan) -> None:
-        client = self._client.because(f"{self._controller.name} {key}")
+    async def _carry_out(self, key: Key, plan: Plan, trigger: str) -> None:
+        client = self._client.because(_cause(self._controller.name, key, trigger, plan.why))
         written: list[tuple[type[Object], Seen]] = []
         try:
             for write in plan.writes:
@@ -204,10 +229,17 @@ class Host:
         return type_, lambda: self._informers[type_].revision >= revision
 
     async def _catch_up(self, type_: type[Object], seen: Seen) -> None:
-        if type_ not in self._informers:
-            return  # a kind that no decision of this process reads
-        while not seen():
+        while type_ in self._informers and not seen():  # not there: a kind that no decision of this process reads
             await self._informers[type_].changed()
+
+
+def _cause(controller: str, key: Key, trigger: str, why: str) -> str:
+    """Which controller decided what key, after which revision, and what it weighed; read by `why`.
+
+    >>> _cause("default-scheduler", "default/web", "12", "node-1 chosen of 1")
+    'default-scheduler default/web @12: node-1 chosen of 1'
+    """
+    return f"{controller} {key}" + (f" @{trigger}" if trigger else "") + (f": {why}" if why else "")
 
 
 async def _delete(client: Client, write: Delete) -> None:

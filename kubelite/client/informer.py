@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 import anyio
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
 from kubelite.actor.backoff import Backoff
 from kubelite.actor.clock import Clock
@@ -48,6 +48,8 @@ class Informer:
         self._handlers: list[Handler] = []
         self._changed = anyio.Event()
         self._state: State = NeedList()
+        self._scope = anyio.CancelScope()
+        self._is_stopped = False
 
     def subscribe(self, handler: Handler) -> None:
         """Calls `handler(None, obj)` for all there is, then for every change."""
@@ -62,11 +64,27 @@ class Informer:
         """Returns after the next change or progress of the cache."""
         await self._changed.wait()
 
+    async def synced(self) -> None:
+        """Returns when the cache holds the first list, or never will."""
+        while not self.revision and not self._is_stopped:
+            await self._changed.wait()
+
+    def stop(self) -> None:
+        """For good: from now on nothing is put into the cache, and nobody is told anything."""
+        self._is_stopped = True
+        self._handlers.clear()
+        self._scope.cancel()
+        self._changed.set()
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Reports started when the cache holds the first list."""
+        """Reports started when the cache holds the first list. Returns only after `stop`."""
+        with anyio.CancelScope() as self._scope:
+            await self._keep_current(task_status)
+
+    async def _keep_current(self, task_status: TaskStatus[None]) -> None:
         backoff = Backoff(base_s=0.2, cap_s=30.0)
         started = False
-        while True:
+        while not self._is_stopped:
             if self._state.after_failure:
                 await self._clock.sleep(backoff.next())
             try:
@@ -94,6 +112,8 @@ class Informer:
                     self._apply(batch, int(batch[-1].object.metadata.resource_version or self.revision))
 
     def _apply(self, given: Input, revision: int) -> None:
+        if self._is_stopped:
+            return
         known = self._cache.known(self.type) if isinstance(self._state, NeedList) else {}
         self._state, outputs = step(self._state, given, known)
         self.revision = revision
@@ -111,7 +131,7 @@ class Informer:
 
 
 class Informers:
-    """The informers of a process over one cache. An actor: started when every kind is synced."""
+    """The informers of a process over one cache. An actor: started when every kind is synced. Kinds may come and go."""
 
     name = "informers"
 
@@ -124,12 +144,15 @@ class Informers:
         indexes: Indexes,
         field_selectors: dict[type[Object], str] | None = None,
     ) -> None:
+        self._source = source
+        self._clock = clock
         self._cache = Cache(indexes)
-        selectors = field_selectors or {}
-        self._informers = {
-            type_: Informer(source, type_, self._cache, clock, field_selector=selectors.get(type_, ""))
-            for type_ in dict.fromkeys(types)
-        }
+        self._selectors = field_selectors or {}
+        self._group: TaskGroup | None = None
+        self._added = anyio.Event()
+        self._informers: dict[type[Object], Informer] = {}
+        for type_ in dict.fromkeys(types):
+            self.add(type_)
 
     @property
     def view(self) -> View:
@@ -141,9 +164,36 @@ class Informers:
     def __contains__(self, type_: type[Object]) -> bool:
         return type_ in self._informers
 
+    async def of(self, type_: type[Object]) -> Informer:
+        """The informer of a kind, once there is one."""
+        while type_ not in self._informers:
+            await self._added.wait()
+        return self._informers[type_]
+
+    def add(self, type_: type[Object]) -> Informer:
+        """Follows one kind more, which was not there."""
+        informer = self._informers[type_] = Informer(
+            self._source, type_, self._cache, self._clock, field_selector=self._selectors.get(type_, "")
+        )
+        if self._group is not None:
+            self._group.start_soon(informer.run)
+        added, self._added = self._added, anyio.Event()
+        added.set()
+        return informer
+
+    def remove(self, type_: type[Object]) -> None:
+        """Forgets a kind with its objects and handlers; these are not told."""
+        self._informers.pop(type_).stop()
+        self._cache.drop(type_)
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         async with anyio.create_task_group() as group:
             async with anyio.create_task_group() as starting:
                 for informer in self._informers.values():
                     starting.start_soon(group.start, informer.run)
+                self._group = group
             task_status.started()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self._group = None

@@ -74,8 +74,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Nothing to do is `Plan()`. With `requeue_after_s` the key is decided again by then even if nothing changes."""
+    """Nothing to do is `Plan()`. With `requeue_after_s` the key is decided again by then even if nothing changes.
+
+    `why` is kept with the writes for people who ask later.
+    """
 
     writes: tuple[Write, ...] = ()
     reports: tuple[Report, ...] = ()
     requeue_after_s: float | None = None
+    why: str = ""

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from kubelite.api.meta import Object, controller_of
+from kubelite.api.scheme import Resource
 from kubelite.client.plan import Plan, Write
 
 O = TypeVar("O", bound=Object)  # noqa: E741
@@ -95,5 +96,13 @@ class FailureTeller(Protocol):
         """Reports, and status updates; their own failure is not told again."""
 
 
-#: What a view is built with: (kind, name of the index) to its function.
+@runtime_checkable
+class KindFollower(Protocol):
+    """A controller whose watches depend on which custom kinds there are."""
+
+    def follow(self, custom: Sequence[Resource]) -> Iterable[Key]:
+        """From now on these, and no others. Returns the keys to decide again for that."""
+
+
+#: What a view is built with: (kind or its base, name of the index) to its function.
 Indexes = Mapping[tuple[type[Object], str], Index]

@@ -2,9 +2,10 @@
 
 Read `replicaset` first, the smallest complete one; then `deployment` with `rollout` (numbers) and `deployment_status` (words).
 `pods`, `selection`, `services`, `history` and `template_hash` hold what several need. Then the other workloads (`job` with
-`job_pods`, `daemonset`, `statefulset` with `stateful_pods`, `cronjob` with `cron`), Services (`endpointslice`, `endpoints`),
-volumes (`persistent_volume`, `host_path_provisioner`, `volume_protection`, `ephemeral_volume`), nodes (`node_lifecycle`,
-`taint_eviction`, `pod_gc`) and the end of things (`garbage_collector`, `namespace`).
+`job_pods`, `daemonset`, `statefulset` with `stateful_pods`, `cronjob` with `cron`), the `autoscaler` with its metrics and
+behavior, Services (`endpointslice`, `endpoints`, `endpointslice_mirroring`), volumes (`persistent_volume`,
+`host_path_provisioner`, `volume_protection`, `ephemeral_volume`), nodes (`node_lifecycle`, `taint_eviction`, `pod_gc`), rights
+and limits (`cluster_roles`, `signing_requests`, `resource_quota`) and the end of things (`garbage_collector`, `namespace`).
 `standard` names every controller and what it needs; `INDEXES` is what a view must be able to look up for them.
 """
 
@@ -13,17 +14,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubelite.api.apps_v1 import ControllerRevision, ReplicaSet
-from kubelite.api.core_v1 import PersistentVolume, Pod, Service
+from kubelite.api.core_v1 import PersistentVolume, Pod, Secret, Service
+from kubelite.api.custom import CustomObject
 from kubelite.api.discovery_v1 import EndpointSlice
 from kubelite.api.scheme import BUILT_IN, Resource
 from kubelite.client.view import Controller, Indexes
 from kubelite.controllers import garbage_collector
+from kubelite.controllers.autoscaler import HorizontalPodAutoscalerController
+from kubelite.controllers.autoscaler_metrics import Metrics, NoMetrics
+from kubelite.controllers.cluster_roles import ClusterRoleAggregator
 from kubelite.controllers.cronjob import CronJobController
 from kubelite.controllers.daemonset import DaemonSetController
 from kubelite.controllers.deployment import DeploymentController
 from kubelite.controllers.disruption import DisruptionController
 from kubelite.controllers.endpoints import EndpointsController
 from kubelite.controllers.endpointslice import EndpointSliceController, slice_service
+from kubelite.controllers.endpointslice_mirroring import EndpointSliceMirroring
 from kubelite.controllers.ephemeral_volume import EphemeralVolumeController
 from kubelite.controllers.host_path_provisioner import HostPathProvisioner
 from kubelite.controllers.job import JobController
@@ -36,10 +42,13 @@ from kubelite.controllers.replicaset import ReplicaSetController
 from kubelite.controllers.replication_controller import ReplicationControllerController
 from kubelite.controllers.resource_quota import ResourceQuotaController
 from kubelite.controllers.selection import labels_of_namespace, orphans_of_namespace
+from kubelite.controllers.service_account_tokens import TokenCleaner, tokens_of_account
 from kubelite.controllers.services import selector_of_namespace
+from kubelite.controllers.signing_requests import CSRApprover, CSRCleaner, CSRSigner, Sign
 from kubelite.controllers.statefulset import StatefulSetController
 from kubelite.controllers.storage_protection import ClaimProtection, VolumeProtection
 from kubelite.controllers.taint_eviction import TaintEvictionController
+from kubelite.controllers.ttl import TTLController
 from kubelite.controllers.ttl_after_finished import TTLAfterFinishedController
 from kubelite.controllers.volume_protection import PVCProtectionController, PVProtectionController, claims_of_pod
 
@@ -67,16 +76,20 @@ INDEXES: Indexes = {
     (PersistentVolume, "claim"): claim_of_volume,
     (ReplicaSet, "orphan"): orphans_of_namespace,
     (ControllerRevision, "orphan"): orphans_of_namespace,
+    (Secret, "account"): tokens_of_account,
     (Service, "selector"): selector_of_namespace,
     (EndpointSlice, "service"): slice_service,
-    **garbage_collector.indexes(COLLECTED),
+    **garbage_collector.indexes((*(resource.type for resource in COLLECTED), CustomObject)),
 }
 
 
-def standard(*, root_ca: str = "", volume_root: str = VOLUME_ROOT) -> tuple[Controller, ...]:
+def standard(
+    *, root_ca: str = "", volume_root: str = VOLUME_ROOT, metrics: Metrics | None = None, sign: Sign | None = None
+) -> tuple[Controller, ...]:
     """Every controller, in the order in which their work flows.
 
     `root_ca`: the PEM text that verifies the API server. `volume_root`: the nodes' directory of provisioned volumes.
+    `metrics`: what autoscalers read. `sign`: makes certificates of requests.
     """
     return (
         ServiceAccountController(),
@@ -91,6 +104,15 @@ def standard(*, root_ca: str = "", volume_root: str = VOLUME_ROOT) -> tuple[Cont
         TTLAfterFinishedController(),
         EndpointSliceController(),
         EndpointsController(),
+        EndpointSliceMirroring(),
+        HorizontalPodAutoscalerController(metrics or NoMetrics()),
+        ResourceQuotaController(STORED),
+        TokenCleaner(),
+        ClusterRoleAggregator(),
+        CSRApprover(),
+        *((CSRSigner(sign),) if sign else ()),
+        CSRCleaner(),
+        TTLController(),
         DisruptionController(),
         EphemeralVolumeController(),
         PersistentVolumeBinder(),

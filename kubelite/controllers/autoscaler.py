@@ -122,9 +122,10 @@ class _Draft:
         type_ = TARGETS.get((ref.api_version.rpartition("/")[0], ref.kind))
         target: Any = self._view.get(type_, ref.name, self._namespace) if type_ else None
         if target is None:
-            message = f'the HPA controller was unable to get the target\'s current scale: {ref.kind.lower()}s "{ref.name}" not found'
-            self._set("AbleToScale", "False", "FailedGetScale", message)
-            self._say("Warning", "FailedGetScale", message.partition(": ")[2])
+            why = f'{ref.kind.lower()}s "{ref.name}" not found'
+            text = f"the HPA controller was unable to get the target's current scale: {why}"
+            self._set("AbleToScale", "False", "FailedGetScale", text)
+            self._say("Warning", "FailedGetScale", why)
         else:
             text = "the HPA controller was able to get the target's current scale"
             self._set("AbleToScale", "True", "SucceededGetScale", text)
@@ -162,6 +163,8 @@ class _Draft:
         memory, now = self._memory, self._now
         up, down = rules(self._scaler.spec.behavior)
         keep = max(up.stabilization_window_seconds or 0, down.stabilization_window_seconds or 0)
+        if not memory.recommended:
+            memory.recommended.append(Change(now, current))  # so that a restart does not begin with a fall
         memory.recommended = [entry for entry in memory.recommended if entry.at > now - keep]
         calm, able = stabilized(current, wanted, memory.recommended, up, down, now)
         memory.recommended.append(Change(now, wanted))
@@ -177,7 +180,12 @@ class _Draft:
         guard = {"resourceVersion": meta.resource_version}
         patch = {"metadata": guard, "spec": {"replicas": wanted}}
         self._writes.append(Patch(type=type(target), name=meta.name, namespace=meta.namespace, patch=patch))
-        self._set("AbleToScale", "True", "SucceededRescale", f"the HPA controller was able to update the target scale to {wanted}")
+        self._set(
+            "AbleToScale",
+            "True",
+            "SucceededRescale",
+            f"the HPA controller was able to update the target scale to {wanted}",
+        )
         self._say("Normal", "SuccessfulRescale", f"New size: {wanted}; reason: {reason}")
         self._status = replace(self._status, last_scale_time=rfc3339(self._now))
         changes = self._memory.added if wanted > current else self._memory.removed
@@ -204,7 +212,9 @@ class _Draft:
         if best is None or (failures and best.answer.replicas < current):
             first = failures[0]
             self._say("Warning", first.reason, str(first))
-            self._set("ScalingActive", "False", first.reason, f"the HPA was unable to compute the replica count: {first}")
+            self._set(
+                "ScalingActive", "False", first.reason, f"the HPA was unable to compute the replica count: {first}"
+            )
             count = f"invalid metrics ({len(failures)} invalid out of {len(specs)})"
             raise _Unmeasured(first.reason, f"{count}, first error is: {first}")
         text = f"the HPA was able to successfully calculate a replica count from {best.name}"

@@ -72,7 +72,9 @@ class NoMetrics:
         raise MetricsUnavailable(f"unable to get metric {name}: no custom metrics API is registered")
 
     def external(self, name: str, namespace: str, selector: LabelSelector | None) -> Sequence[int]:
-        raise MetricsUnavailable(f"unable to get external metric {namespace}/{name}: no external metrics API is registered")
+        raise MetricsUnavailable(
+            f"unable to get external metric {namespace}/{name}: no external metrics API is registered"
+        )
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -89,9 +91,7 @@ class _Groups(msgspec.Struct, frozen=True):
     missing: list[Pod]
 
 
-def group_pods(
-    pods: Sequence[Pod], metrics: Mapping[str, PodMetric], *, is_cpu: bool, now: float
-) -> _Groups:
+def group_pods(pods: Sequence[Pod], metrics: Mapping[str, PodMetric], *, is_cpu: bool, now: float) -> _Groups:
     """Which pods' numbers count. A pod that just started says little about its use of cpu."""
     groups = _Groups([], [], [])
     for pod in pods:
@@ -120,7 +120,14 @@ def _is_new(pod: Pod, metric: PodMetric, now: float) -> bool:
 
 
 def by_utilization(
-    name: str, target: int, current: int, pods: Sequence[Pod], metrics: Mapping[str, PodMetric], *, container: str, now: float
+    name: str,
+    target: int,
+    current: int,
+    pods: Sequence[Pod],
+    metrics: Mapping[str, PodMetric],
+    *,
+    container: str,
+    now: float,
 ) -> Answer:
     """Replicas that bring the use to `target` percent of the requests. Raises: MetricsUnavailable."""
     groups = group_pods(pods, metrics, is_cpu=name == "cpu", now=now)
@@ -213,6 +220,8 @@ def _request(pod: Pod, resource: str, container: str) -> int:
         if container and entry.name != container:
             continue
         if resource not in entry.resources.requests:
-            raise MetricsUnavailable(f"missing request for {resource} in container {entry.name} of Pod {pod.metadata.name}")
+            raise MetricsUnavailable(
+                f"missing request for {resource} in container {entry.name} of Pod {pod.metadata.name}"
+            )
         total += milli_value(entry.resources.requests[resource])
     return total

@@ -34,8 +34,8 @@ def owner_uids(obj: Object) -> Iterable[str]:
     return [owner.uid for owner in obj.metadata.owner_references]
 
 
-def indexes(resources: Iterable[Resource]) -> dict[tuple[type[Object], str], Index]:
-    return {(resource.type, "owner"): owner_uids for resource in resources}
+def indexes(types: Iterable[type[Object]]) -> dict[tuple[type[Object], str], Index]:
+    return {(type_, "owner"): owner_uids for type_ in types}
 
 
 def _deleting(obj: Object, finalizer: str) -> bool:
@@ -46,7 +46,10 @@ class GarbageCollector:
     name = "garbage-collector-controller"
 
     def __init__(self, resources: Iterable[Resource]) -> None:
-        self._resources = {(resource.group_version, resource.kind): resource for resource in resources}
+        self._built_in = tuple(resources)
+        self._resources: dict[tuple[str, str], Resource] = {}  # by group and kind: versions are the same objects
+        self._puzzling: set[Key] = set()  # objects with owners of unknown kinds
+        self.follow(())
         self._deleted: OrderedDict[str, None] = OrderedDict()
         self._absent: dict[tuple[str, str], float] = {}  # (dependent, owner) uids to when that was first found
 
@@ -55,6 +58,11 @@ class GarbageCollector:
         return tuple(Watch(resource.type, self._keys) for resource in self._resources.values())
 
     reads: tuple[type[Object], ...] = ()
+
+    def follow(self, custom: Sequence[Resource]) -> set[Key]:
+        self._resources = {(resource.group, resource.kind): resource for resource in (*self._built_in, *custom)}
+        puzzling, self._puzzling = self._puzzling, set()
+        return puzzling
 
     # Events
 
@@ -75,6 +83,7 @@ class GarbageCollector:
             yield from self._waiting_owners(view, old)
 
     def _went(self, view: View, old: Object) -> Iterator[Key]:
+        self._puzzling.discard(_key(old))
         self._deleted[old.metadata.uid] = None
         if len(self._deleted) > KNOWN_DELETED:
             self._deleted.popitem(last=False)
@@ -93,18 +102,22 @@ class GarbageCollector:
         return [obj for resource in self._resources.values() for obj in view.indexed(resource.type, "owner", uid)]
 
     def _owner(self, view: View, obj: Object, reference: OwnerReference) -> Object | None:
-        resource = self._resources.get((reference.api_version, reference.kind))
+        resource = self._resource(reference.api_version, reference.kind)
         if resource is None:
             return None
         found = view.get(resource.type, reference.name, obj.metadata.namespace if resource.namespaced else "")
         return found if found is not None and found.metadata.uid == reference.uid else None
 
+    def _resource(self, api_version: str, kind: str) -> Resource | None:
+        return self._resources.get((api_version.rpartition("/")[0], kind))
+
     # Decisions
 
     def decide(self, view: View, key: Key, now: float) -> Plan:
-        group_version, kind, path = key.split(" ")
+        api_version, kind, path = key.split(" ")
         namespace, _, name = path.rpartition("/")
-        obj = view.get(self._resources[group_version, kind].type, name, namespace)
+        resource = self._resource(api_version, kind)
+        obj = view.get(resource.type, name, namespace) if resource else None
         if obj is None:
             return Plan()
         if _deleting(obj, ORPHAN):
@@ -153,11 +166,14 @@ class GarbageCollector:
 
     def _absent_left(self, obj: Object, reference: OwnerReference, now: float) -> float:
         """For how long the owner's absence is still in doubt; infinity for an owner of a kind or scope unknown here."""
-        resource = self._resources.get((reference.api_version, reference.kind))
-        if resource is None or (resource.namespaced and not obj.metadata.namespace):
+        resource = self._resource(reference.api_version, reference.kind)
+        if resource is not None and resource.namespaced and not obj.metadata.namespace:
             return float("inf")
         if reference.uid in self._deleted:
-            return 0.0
+            return 0.0  # perhaps with its kind
+        if resource is None:
+            self._puzzling.add(_key(obj))
+            return float("inf")
         return self._absent.setdefault((obj.metadata.uid, reference.uid), now) + ABSENT_S - now
 
     def _delete(self, view: View, obj: Object, going: set[str]) -> Plan:

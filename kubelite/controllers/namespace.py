@@ -37,7 +37,9 @@ class NamespaceController:
     name = "namespace-controller"
 
     def __init__(self, resources: Iterable[Resource]) -> None:
-        self._resources = tuple(resource for resource in resources if resource.namespaced)
+        self._built_in = tuple(resources)
+        self._resources: tuple[Resource, ...] = ()
+        self.follow(())
 
     @property
     def watches(self) -> tuple[Watch, ...]:
@@ -45,6 +47,10 @@ class NamespaceController:
         return (Watch(Namespace, self_key), *content)
 
     reads: tuple[type[Object], ...] = ()
+
+    def follow(self, custom: Sequence[Resource]) -> tuple[Key, ...]:
+        self._resources = tuple(resource for resource in (*self._built_in, *custom) if resource.namespaced)
+        return ()
 
     def decide(self, view: View, key: Key, now: float) -> Plan:
         namespace = view.get(Namespace, key)

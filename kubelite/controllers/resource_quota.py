@@ -1,7 +1,7 @@
-"""What each ResourceQuota limits and what its namespace uses: the status that admission charges against.
+"""ResourceQuotas: what a namespace uses of what it may, added up from what is there.
 
-Admission counts up as things are created; here everything is counted anew, so that what goes is given back.
-Called by `client/host` per quota. Source: k8s.io/kubernetes pkg/controller/resourcequota
+Called by `client/host` per quota. Admission charges what is created at once; this corrects it when something is deleted, ends,
+or was charged and never written. Source: k8s.io/kubernetes pkg/controller/resourcequota
 """
 
 from __future__ import annotations
@@ -10,53 +10,76 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
-from kubelite.api.core_v1 import PersistentVolumeClaim, Pod, ResourceQuota, ResourceQuotaStatus, Service
+from kubelite.api.core_v1 import Pod, ResourceQuota
 from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
-from kubelite.api.usage import ZERO, add, amounts, counts, in_scope, usage_of
+from kubelite.api.usage import ZERO, add, in_scope, usage_of
 from kubelite.client.plan import Plan, Update
-from kubelite.client.view import Key, View, Watch, key_of, self_key, split_key
-
-
-def _quotas_of_namespace(view: View, old: Object | None, new: Object | None) -> Iterable[Key]:
-    """The quotas that a change may concern: something goes, or an object changes what it uses."""
-    some = new or old
-    if some is None or (new is not None and old is not None and not _uses_otherwise(old, new)):
-        return
-    for quota in view.list(ResourceQuota, some.metadata.namespace):
-        yield key_of(quota)
-
-
-def _uses_otherwise(old: Object, new: Object) -> bool:
-    if isinstance(old, Pod) and isinstance(new, Pod):
-        return counts(old, 0) != counts(new, 0) or old.spec != new.spec
-    return isinstance(new, Service | PersistentVolumeClaim)
+from kubelite.client.view import Key, View, Watch, key_of, split_key
+from kubelite.controllers.pods import is_terminal
 
 
 class ResourceQuotaController:
-    """`counted` are the kinds that exist in namespaces."""
+    """`resources` are the kinds that can be counted."""
 
     name = "resourcequota-controller"
     reads: tuple[type[Object], ...] = ()
 
-    def __init__(self, counted: Sequence[Resource]) -> None:
-        self._counted = tuple(resource for resource in counted if resource.namespaced and resource.kind != "Event")
-        others = (Watch(each.type, _quotas_of_namespace) for each in self._counted if each.type is not ResourceQuota)
-        self.watches = (Watch(ResourceQuota, self_key), *others)
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._resources = [entry for entry in resources if entry.namespaced and entry.type is not ResourceQuota]
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        return (Watch(ResourceQuota, _quota_keys), *(Watch(entry.type, _counted_keys) for entry in self._resources))
 
     def decide(self, view: View, key: Key, now: float) -> Plan:
         namespace, name = split_key(key)
         quota = view.get(ResourceQuota, name, namespace)
-        if quota is None or quota.metadata.deletion_timestamp:
+        if quota is None:
             return Plan()
-        used = dict.fromkeys(quota.spec.hard, ZERO)
-        for resource in self._counted:
+        hard = quota.spec.hard
+        used = dict.fromkeys(hard, ZERO)
+        for resource in self._resources:
+            if not _is_limited(resource, hard):
+                continue
             for obj in view.list(resource.type, namespace):
                 if in_scope(quota, obj):
-                    used = add(used, usage_of(resource, obj, now))
-        printed = {limited: str(used[limited]) for limited in quota.spec.hard}
-        same = amounts(quota.status.used) == {limited: used[limited] for limited in quota.spec.hard}
-        if same and quota.status.hard == quota.spec.hard:
+                    counted = {name: amount for name, amount in usage_of(resource, obj, now).items() if name in hard}
+                    used = add(used, counted)
+        status = replace(quota.status, hard=hard, used={name: str(amount) for name, amount in used.items()})
+        if status == quota.status:
             return Plan()
-        status = ResourceQuotaStatus(hard=quota.spec.hard, used=printed)
         return Plan(writes=(Update(replace(quota, status=status), subresource="status"),))
+
+
+def _is_limited(resource: Resource, hard: Iterable[str]) -> bool:
+    """Whether objects of this kind can count; pods count for what is neither named after a kind nor a storage class."""
+    names = set(hard)
+    if f"count/{resource.group_resource}" in names:
+        return True
+    if resource.group:
+        return False
+    if any(name == resource.plural or name.startswith(f"{resource.plural}.") for name in names):
+        return True
+    if resource.plural == "persistentvolumeclaims":
+        return any(name == "requests.storage" or ".storageclass." in name for name in names)
+    return resource.type is Pod and any(not name.startswith("count/") for name in names)
+
+
+def _quota_keys(view: View, old: ResourceQuota | None, new: ResourceQuota | None) -> Iterable[Key]:
+    """A charge by admission is not checked again."""
+    if new is not None and (old is None or old.spec != new.spec):
+        yield key_of(new)
+
+
+def _counted_keys(view: View, old: Object | None, new: Object | None) -> Iterable[Key]:
+    obj = new or old
+    if obj is None or (old is not None and new is not None and not _changed(old, new)):
+        return
+    yield from (key_of(quota) for quota in view.list(ResourceQuota, obj.metadata.namespace))
+
+
+def _changed(old: Object, new: Object) -> bool:
+    if isinstance(old, Pod) and isinstance(new, Pod):
+        return is_terminal(old) != is_terminal(new) or old.spec.containers != new.spec.containers
+    return getattr(old, "spec", None) != getattr(new, "spec", None)

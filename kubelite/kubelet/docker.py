@@ -43,6 +43,7 @@ from kubelite.kubelet.docker_streams import (
     socket_stream,
 )
 from kubelite.kubelet.network import PodNetwork
+from kubelite.kubelet.oom_log import OomLog
 from kubelite.kubelet.pause import pause_image
 from kubelite.kubelet.runtime import (
     Container,
@@ -76,7 +77,8 @@ class DockerRuntime(DockerImages):
         # More starts at once than this do not raise the rate, only everybody's latency.
         self._starts = anyio.CapacityLimiter(4 * (os.cpu_count() or 1))
         self._exec_ended: dict[str, anyio.Event] = {}
-        self._out_of_memory: set[str] = set()  #: containers that an event said so of
+        self._out_of_memory: set[str] = set()  #: containers that the kernel said so of
+        self._oom_log = OomLog(self._hear_oom)
         self._info = found.Info()
         self._restricted = False
         self._log = get_logger("kubelet.docker")
@@ -91,6 +93,7 @@ class DockerRuntime(DockerImages):
         label = f"{found.INSTANCE}={self._instance}"
         parameters = {"filters": filters(type=["container"], label=[label])}
         started = False
+        self._oom_log.open()
         try:
             while True:
                 try:
@@ -107,6 +110,7 @@ class DockerRuntime(DockerImages):
                     self._log.warning("Lost the container engine", err=error.message)
                 await self._clock.sleep(backoff.next())
         finally:
+            self._oom_log.close()
             with anyio.CancelScope(shield=True), anyio.move_on_after(1):
                 await self._client.close()
 
@@ -139,11 +143,13 @@ class DockerRuntime(DockerImages):
             ended.set()
         elif event.action in _ACTIONS:
             uid = attributes.get(found.POD_UID, "")
-            if event.action == "oom":
-                self._out_of_memory.add(event.actor.id)
-            elif event.action in {"start", "destroy"}:
+            if event.action in {"start", "destroy"}:
                 self._out_of_memory.discard(event.actor.id)
             listener(RuntimeEvent(pod_uid=uid, container_id=event.actor.id, action=event.action))
+
+    def _hear_oom(self, cgroup: str, container_id: str) -> None:
+        if self._instance in cgroup:
+            self._out_of_memory.add(container_id)
 
     async def version(self) -> RuntimeVersion:
         answer = await self._client.request("GET", "version", reason="Version", answer=dict[str, object])
@@ -350,7 +356,7 @@ class DockerRuntime(DockerImages):
 
 def _file_size(path: str) -> int:
     try:
-        return os.stat(path).st_size if path else 0
+        return Path(path).stat().st_size if path else 0
     except OSError:  # just rotated
         return 0
 

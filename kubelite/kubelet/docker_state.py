@@ -152,7 +152,7 @@ def parse_sandbox(found: Inspected, *, attached: bool) -> Sandbox:
 
 
 def parse_container(found: Inspected, *, out_of_memory: bool = False) -> Container:
-    """`out_of_memory`: an event said so; the engine forgets it where it hears of the end first."""
+    """`out_of_memory`: the kernel said so; the engine forgets it where it hears of the end first."""
     labels = found.config.labels or {}
     facts = found.state
     created_at, finished_at = parse_time(found.created), parse_time(facts.finished_at)

@@ -5,6 +5,8 @@ Costs nothing on a node that is well and whose pods limit no local storage.
 
 from __future__ import annotations
 
+import sys
+
 from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import Pod
 from kubelite.kubelet.eviction import (
@@ -15,6 +17,7 @@ from kubelite.kubelet.eviction import (
     limits_storage,
     step,
 )
+from kubelite.kubelet.image_collector import ImageCollector
 from kubelite.kubelet.node_status import Health
 from kubelite.kubelet.observed import is_terminal
 from kubelite.kubelet.parts import Parts
@@ -26,9 +29,10 @@ log = get_logger(__name__)
 
 
 class EvictionManager:
-    def __init__(self, pods: PodManager, parts: Parts) -> None:
+    def __init__(self, pods: PodManager, parts: Parts, images: ImageCollector) -> None:
         self._pods = pods
         self._parts = parts
+        self._images = images
         self._pressures = Pressures()
 
     async def check(self, health: Health) -> Health:
@@ -40,6 +44,7 @@ class EvictionManager:
             each for each in self._pods.workers() if not each.is_ending() and not is_terminal(each.writer.last.phase)
         ]
         try:
+            await self._images.check(health)
             for worker in alive:
                 if limits_storage(worker.pod) and (failure := compute_overuse(worker.pod, await self._usage(worker))):
                     worker.evict(failure)
@@ -50,6 +55,8 @@ class EvictionManager:
         return reported
 
     async def _relieve(self, health: Health, workers: list[PodWorker]) -> None:
+        if health.shortages[0].resource == "ephemeral-storage" and await self._images.collect(sys.maxsize):
+            return  # perhaps that was enough
         measured = [(worker.pod, await self._usage(worker)) for worker in workers]
         found = compute_eviction(health, measured)
         if found is not None:

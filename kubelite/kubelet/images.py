@@ -45,9 +45,13 @@ class _Failure(msgspec.Struct, frozen=True):
 class ImagePuller:
     """One per node: pulls are limited, and an image that could not be pulled is remembered."""
 
-    def __init__(self, runtime: Runtime, clock: Clock) -> None:
+    def __init__(
+        self, runtime: Runtime, clock: Clock, *, pulled: Callable[[str], None] = lambda image_id: None
+    ) -> None:
+        """`pulled` hears the id of every image that was pulled."""
         self._runtime = runtime
         self._clock = clock
+        self._pulled = pulled
         self._limit = anyio.CapacityLimiter(PARALLEL_PULLS)
         self._failures: dict[tuple[str, str], _Failure] = {}
 
@@ -102,6 +106,7 @@ class ImagePuller:
         if found is None:
             raise ImageFailed("ErrImagePull", f'image "{image}" is gone after it was pulled', self._clock.now() + 10)
         self._failures.pop(key, None)
+        self._pulled(found.id)
         now = self._clock.monotonic()
         report(
             "Normal",

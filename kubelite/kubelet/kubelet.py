@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import anyio
@@ -20,6 +21,7 @@ from kubelite.client.view import View
 from kubelite.kubelet.env import NodeFacts
 from kubelite.kubelet.eviction_manager import EvictionManager
 from kubelite.kubelet.handlers import Hooks, ProbeRunner
+from kubelite.kubelet.image_collector import ImageCollector
 from kubelite.kubelet.images import ImagePuller
 from kubelite.kubelet.node import NodeActor
 from kubelite.kubelet.node_status import Health, Machine, allocatable
@@ -27,6 +29,7 @@ from kubelite.kubelet.parts import Parts, PodAddresses, Recorder, ServiceGate
 from kubelite.kubelet.pleg import Pleg
 from kubelite.kubelet.pod_manager import Feed, PodManager
 from kubelite.kubelet.runtime import Runtime, RuntimeEvent
+from kubelite.kubelet.static_pods import StaticPods
 from kubelite.kubelet.storage import Storage
 from kubelite.kubelet.streams import KubeletStreams
 
@@ -47,6 +50,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     pod_cidr: str = ""
     cluster_domain: str = "cluster.local"
     seccomp_root: str = ""
+    pulled_images: Path | None = None  #: the file that remembers which images may be removed again
+    static_pods: Path | None = None  #: the directory of their manifests
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +87,8 @@ class Kubelet:
         self._runtime = runtime
         self._pleg = Pleg(runtime)
         machine = settings.machine
+        images = ImageCollector(runtime, cluster.clock, settings.pulled_images)
+        self._static = _static_pods(settings, cluster, client)
         parts = Parts(
             client=client,
             view=cluster.view,
@@ -89,25 +96,26 @@ class Kubelet:
             clock=cluster.clock,
             recorder=cluster.recorder,
             pleg=self._pleg,
-            puller=ImagePuller(runtime, cluster.clock),
+            puller=ImagePuller(runtime, cluster.clock, pulled=images.note_pull),
             hooks=Hooks(runtime, cluster.clock),
             probes=probes,
             storage=storage,
             addresses=addresses,
             services=cluster.services,
+            mirror_of=self._static.mirror_of if self._static is not None else lambda pod: None,
             node=NodeFacts(host_ip=machine.ip, allocatable=allocatable(machine)),
             node_memory_bytes=machine.memory_bytes,
             cluster_domain=settings.cluster_domain,
             seccomp_root=settings.seccomp_root,
             runtime_name=runtime.name,
         )
-        self.pods = PodManager(parts, pods=cluster.pods, configs=cluster.configs)
+        self.pods = PodManager(parts, pods=self._static or cluster.pods, configs=cluster.configs)
         self.streams = KubeletStreams(self.pods, runtime)
         self.node = NodeActor(
             settings.name,
             machine=machine,
             health=health,
-            watch=EvictionManager(self.pods, parts).check,
+            watch=EvictionManager(self.pods, parts, images).check,
             pod_cidr=settings.pod_cidr,
             client=client,
             runtime=runtime,
@@ -125,6 +133,8 @@ class Kubelet:
                 async with anyio.create_task_group() as inner:
                     await inner.start(self.pods.run)
                     await inner.start(self.node.run)
+                    if self._static is not None:
+                        await inner.start(self._static.run)
                     task_status.started()
             finally:
                 runtime_scope.cancel()
@@ -139,3 +149,9 @@ class Kubelet:
         self._pleg.hear(event)
         if not event.pod_uid:
             self.node.changed()  # the runtime came, or came back
+
+
+def _static_pods(settings: NodeSettings, cluster: Surroundings, client: Client) -> StaticPods | None:
+    if settings.static_pods is None:
+        return None
+    return StaticPods(settings.static_pods, settings.name, cluster.pods, client=client, clock=cluster.clock)

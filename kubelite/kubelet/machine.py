@@ -52,6 +52,8 @@ def read_health(root_dir: Path) -> Health:
         memory_pressure="memory" in short,
         disk_pressure="ephemeral-storage" in short,
         pid_pressure="pids" in short,
+        disk_bytes=stat.f_blocks * stat.f_frsize,
+        disk_free_bytes=stat.f_bavail * stat.f_frsize,
         shortages=tuple(short.values()),
     )
 

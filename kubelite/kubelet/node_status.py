@@ -64,6 +64,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     memory_pressure: bool = False
     disk_pressure: bool = False
     pid_pressure: bool = False
+    disk_bytes: int = 0
+    disk_free_bytes: int = 0
     shortages: tuple[Shortage, ...] = ()  #: what the pressures come from, the most urgent first
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -77,6 +78,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     storage: Storage
     addresses: PodAddresses
     services: ServiceGate
+    mirror_of: Callable[[Pod], Pod | None]  #: the API's picture of a static pod
     node: NodeFacts
     node_memory_bytes: int
     cluster_domain: str

@@ -275,10 +275,17 @@ def _starts(
             if ended is not None and (until := crash_backoff.ready_at(known, ended.finished_at)) > now:
                 held.append(Held(kind=kind, name=name, delay_s=known.delay_s if known else 0.0, until=until))
                 continue
-            attempt = last.attempt + 1 if last else counts[name] + 1 if name in counts else 0
+            attempt = _attempt(last, counts.get(name))
             delay = crash_backoff.next_delay(known, ended.finished_at, now) if ended else None
             starts.append(Start(kind=kind, name=name, attempt=attempt, delay=delay))
     return tuple(starts), tuple(held)
+
+
+def _attempt(last: Container | None, reported: int | None) -> int:
+    """One that was made but never started, since a kubelet died in between, was no attempt: the runtime replaces it."""
+    if last is not None:
+        return last.attempt + (last.state is not State.CREATED)
+    return 0 if reported is None else reported + 1
 
 
 def find_spec(pod: Pod, name: str) -> Spec | None:

@@ -30,6 +30,7 @@ from kubelite.kubelet.parts import Parts
 from kubelite.kubelet.pod_admission import compute_rejection
 from kubelite.kubelet.pod_worker import PodWorker
 from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed
+from kubelite.kubelet.static_pods import is_static
 
 #: What containers get whose pod nobody knows. Source: pkg/kubelet/kubelet_pods.go
 ORPHAN_GRACE_S = 2.0
@@ -139,7 +140,7 @@ class PodManager:
 
     def _rejection(self, pod: Pod) -> Failure | None:
         """Why a pod that has not been taken yet is not."""
-        if pod.status.start_time or pod.metadata.deletion_timestamp is not None:
+        if pod.status.start_time or pod.metadata.deletion_timestamp is not None or is_static(pod):
             return None
         if refusal := compute_refusal(pod, self.health):
             return refusal

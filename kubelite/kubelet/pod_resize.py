@@ -7,7 +7,7 @@ pkg/kubelet/allocation/allocation_manager.go, pkg/kubelet/kuberuntime/kuberuntim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -34,12 +34,10 @@ class Grant:
     @property
     def pod(self) -> Pod:
         """The pod as granted."""
-        containers = tuple(
-            replace(each, resources=self._granted.get(each.name, each.resources))
-            for each in self._wanted.spec.containers
-        )
-        if containers == self._wanted.spec.containers:
+        specs, granted = self._wanted.spec.containers, self._granted
+        if all(granted.get(each.name, each.resources) == each.resources for each in specs):
             return self._wanted
+        containers = tuple(replace(each, resources=granted.get(each.name, each.resources)) for each in specs)
         return replace(self._wanted, spec=replace(self._wanted.spec, containers=containers))
 
     @property
@@ -50,12 +48,12 @@ class Grant:
         """A newer state of the object."""
         self._wanted = pod
 
-    def decide(self, neighbours: Iterable[Pod], allocatable: Mapping[str, Quantity]) -> bool:
+    def decide(self, neighbours: Callable[[], list[Pod]], allocatable: Mapping[str, Quantity]) -> bool:
         """Grants what is asked for if the node has it beside its other pods; True when that changed what is granted."""
         if self.pod is self._wanted:
             self.condition = None
             return False
-        self.condition = _obstacle(self._wanted, neighbours, allocatable)
+        self.condition = _obstacle(self._wanted, neighbours(), allocatable)
         if self.condition is not None:
             return False
         self._granted = {each.name: each.resources for each in self._wanted.spec.containers}

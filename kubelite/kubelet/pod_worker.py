@@ -20,11 +20,9 @@ from kubelite.actor.backoff import Backoff
 from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import ContainerStatus, Pod, PodCondition
 from kubelite.api.errors import StatusError
-from kubelite.api.node_v1 import RuntimeClass
 from kubelite.api.timestamp import parse_rfc3339
-from kubelite.kubelet.container_config import sandbox_config
 from kubelite.kubelet.container_status import Facts
-from kubelite.kubelet.env import Addresses, ConfigFailed
+from kubelite.kubelet.env import Addresses
 from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.last_words import last_words
 from kubelite.kubelet.observed import ObservedPod, is_terminal
@@ -34,10 +32,12 @@ from kubelite.kubelet.pod_ending import PodEnding
 from kubelite.kubelet.pod_gate import PodGate, serves
 from kubelite.kubelet.pod_killer import grace_period_s, kill_all, kill_one
 from kubelite.kubelet.pod_resize import IN_PROGRESS, Grant
+from kubelite.kubelet.pod_sandbox import make_sandbox
 from kubelite.kubelet.pod_starter import RESYNC_S, PodStarter
 from kubelite.kubelet.pod_status import compute_status
 from kubelite.kubelet.prober import PodProber
-from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed, Sandbox, State
+from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed, State
+from kubelite.kubelet.static_pods import is_static
 from kubelite.kubelet.status_writer import StatusWriter
 from kubelite.kubelet.storage import MountFailed
 
@@ -59,7 +59,8 @@ class PodWorker:
         self.removed = False  #: the API does not know the pod any more
         self.observed = ObservedPod()
         self.starter = PodStarter(parts)
-        self.writer = StatusWriter(pod, parts.client, parts.clock)
+        mirror = partial(parts.mirror_of, pod) if is_static(pod) else None
+        self.writer = StatusWriter(pod, parts.client, parts.clock, mirror)
         self.prober = PodProber(parts.probes, parts.clock, wake=self.wake, report=self._report_container)
         self.gate = PodGate(parts.services)
         self.failure = rejection
@@ -81,6 +82,8 @@ class PodWorker:
         """A newer state of the object."""
         old = self.grant.asked
         self.grant.ask(pod)
+        if is_static(pod):
+            self.writer.write_again()
         self.pod = self.grant.pod
         self.writer.rebase(pod)
         changed = pod.spec != old.spec or pod.metadata.generation != old.metadata.generation
@@ -220,7 +223,7 @@ class PodWorker:
         """One pass. Returns when the next is due even if nothing happens."""
         now = self.parts.clock.now()
         observed = await self.observe()
-        if self.grant.decide(self._neighbours(), self.parts.node.allocatable):
+        if self.grant.decide(self._neighbours, self.parts.node.allocatable):
             self.pod = self.grant.pod
         deadline = self._deadline()
         if deadline is not None and deadline <= now:
@@ -284,7 +287,7 @@ class PodWorker:
             await self._resize(actions.resize)
         sandbox = self.observed.sandbox
         if actions.create_sandbox:
-            sandbox = await self._make_sandbox(actions.sandbox_attempt)
+            sandbox = await make_sandbox(self, actions.sandbox_attempt)
             if sandbox is None:
                 return self.parts.clock.now() + self._backoff.next()
         if sandbox is None or not actions.start:
@@ -327,40 +330,6 @@ class PodWorker:
             raise
         self._resizing = None
         await self.observe(fresh=True)
-
-    async def _make_sandbox(self, attempt: int) -> Sandbox | None:
-        pod, parts = self.pod, self.parts
-        try:
-            if not pod.spec.host_network and not self.ip:
-                self.ip = parts.addresses.allocate()
-            config = sandbox_config(
-                pod,
-                attempt=attempt,
-                ip=self.ip,
-                cluster_domain=parts.cluster_domain,
-                runtime_handler=self._runtime_handler(),
-                cgroup_parent=parts.storage.cgroup_parent(pod),
-            )
-            with anyio.CancelScope(shield=True):
-                sandbox = await parts.runtime.run_pod_sandbox(config)
-        except (RuntimeFailed, ConfigFailed) as error:
-            parts.report(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
-            for left in (await self.observe(fresh=True)).sandboxes:
-                if left.attempt == attempt:
-                    await parts.runtime.remove_pod_sandbox(left.id)
-            self.release_ip()
-            return None
-        return sandbox
-
-    def _runtime_handler(self) -> str:
-        """Raises: ConfigFailed."""
-        name = self.pod.spec.runtime_class_name
-        if not name:
-            return ""
-        found = self.parts.view.get(RuntimeClass, name)
-        if found is None:
-            raise ConfigFailed(f'runtimeclass.node.k8s.io "{name}" not found')
-        return found.handler
 
     def release_ip(self) -> None:
         """Only what this pod holds: the address of an old sandbox may be another pod's by now."""

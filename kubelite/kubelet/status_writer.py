@@ -7,6 +7,7 @@ written even if a newer one waits already. Conditions of others are taken from t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import anyio
 from msgspec.structs import replace
@@ -20,6 +21,8 @@ from kubelite.client.interface import Client
 from kubelite.kubelet.pod_conditions import DISRUPTED, OWNED
 
 MAX_WAITING = 16
+
+Mirror = Callable[[], Pod | None]
 
 log = get_logger(__name__)
 
@@ -63,8 +66,10 @@ def _ended_by_kubelet(condition: PodCondition) -> bool:
 class StatusWriter:
     """`write` queues; `run` is a task of the pod's worker; `drained` waits until all is written."""
 
-    def __init__(self, pod: Pod, client: Client, clock: Clock) -> None:
+    def __init__(self, pod: Pod, client: Client, clock: Clock, mirror: Mirror | None = None) -> None:
+        """`mirror`: the object to write to, where that is not the pod itself; None while it does not exist."""
         self._base = pod
+        self._mirror = mirror
         self._client = client
         self._clock = clock
         self._waiting: deque[PodStatus] = deque()
@@ -76,6 +81,11 @@ class StatusWriter:
     def rebase(self, pod: Pod) -> None:
         """A newer state of the object arrived."""
         self._base = pod
+
+    def write_again(self) -> None:
+        """The mirror is new and knows nothing."""
+        status, self.last = self.last, PodStatus()
+        self.write(status)
 
     def write(self, status: PodStatus) -> None:
         if status == self.last:
@@ -114,12 +124,18 @@ class StatusWriter:
     async def _put(self, status: PodStatus) -> None:
         """Raises: StatusError other than Conflict; NotFound also when a successor has the name."""
         while True:
-            base = self._base
+            base = self._base if self._mirror is None else self._mirror()
+            if base is None:
+                raise NotFound(f'pods "{self._base.metadata.name}" not found')
             try:
                 written = replace(base, status=merged(base.status, status))
-                self._base = await self._client.update(written, subresource="status")
+                result = await self._client.update(written, subresource="status")
+                if self._mirror is None:
+                    self._base = result
                 return
             except Conflict:
+                if self._mirror is not None:
+                    raise
                 meta = base.metadata
                 self._base = await self._client.get(Pod, meta.name, meta.namespace)
                 if self._base.metadata.uid != meta.uid:

@@ -1,6 +1,6 @@
-"""Mounts and safe opening, which Python's standard library does not offer. The one door to libc's mount(2) and openat2(2).
+"""Mounts and safe opening, which Python's standard library does not offer. The one door to libc for them.
 
-Source: mount(2), umount2(2), openat2(2), Linux include/uapi/linux/openat2.h
+Source: mount(2), umount2(2), openat2(2), inotify(7), Linux include/uapi/linux/openat2.h
 """
 
 from __future__ import annotations
@@ -92,3 +92,18 @@ def make_beneath(root: str, path: str, *, mode: int = 0o750) -> None:
         finally:
             os.close(parent)
         done = f"{done}/{part}" if done else part
+
+
+_CHANGES = 0x2 | 0x8 | 0x40 | 0x80 | 0x100 | 0x200  # modified, written and closed, moved from and to, created, deleted
+
+
+def watch_directory(path: str) -> int:
+    """A descriptor that becomes readable when a file in the directory changes; the reader drains it. Raises: OSError."""
+    descriptor: int = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    if descriptor < 0:
+        raise _failed(path)
+    if _libc().inotify_add_watch(descriptor, path.encode(), _CHANGES) < 0:
+        error = _failed(path)
+        os.close(descriptor)
+        raise error
+    return descriptor

@@ -7,12 +7,13 @@ Source: k8s.io/kubernetes pkg/scheduler/framework/runtime (RunFilterPluginsWithN
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 
 from kubelite.api.meta import LabelSelector
 from kubelite.api.placement import named_nodes
-from kubelite.scheduler.filters import Rejection, filters_for, rejected_by
+from kubelite.scheduler.filters import Rejection, filters_for
 from kubelite.scheduler.node_info import NodeInfo, Nodes
 from kubelite.scheduler.pod_affinity import Namespaces, PodAffinity
 from kubelite.scheduler.pod_info import PodInfo
@@ -41,30 +42,37 @@ class Attempt:
         self.affinity = PodAffinity(nodes, pod, question.select)
         self.spread = TopologySpread(nodes, pod, question.default_selector)
         self._filters = filters_for(pod)
+        volumes, spread, affinity = question.volumes, self.spread, self.affinity
+        self._wider: tuple[Callable[[NodeInfo], Rejection | None], ...] = (
+            *((volumes.blocks,) if volumes is not None else ()),
+            *((spread.blocks,) if spread.matters else ()),
+            *((affinity.blocks,) if affinity.matters else ()),
+        )
         self._named = named_nodes(pod.pod.spec)
 
     def rejects(self, node: NodeInfo) -> Rejection | None:
         """The first objection, also with the pods that are about to come to the node."""
         rejection = self._alone(node)
-        if rejection is None and (coming := self._nodes.nominated.get(node.name)):
+        if rejection is not None or not self._nodes.nominated:
+            return rejection
+        if coming := self._nodes.nominated.get(node.name):
             pod = self._question.pod
             more = [each for each in coming.values() if each.key != pod.key and each.priority >= pod.priority]
             if more:
                 return self._beside(node, more)
-        return rejection
+        return None
 
     def _alone(self, node: NodeInfo) -> Rejection | None:
-        pod, volumes = self._question.pod, self._question.volumes
         if self._named is not None and node.name not in self._named:
             return _NOT_NAMED
-        rejection = rejected_by(self._filters, pod, node)
-        if rejection is None and volumes is not None:
-            rejection = volumes.blocks(node)
-        if rejection is None and self.spread.matters:
-            rejection = self.spread.blocks(node)
-        if rejection is None and self.affinity.matters:
-            rejection = self.affinity.blocks(node)
-        return rejection
+        pod = self._question.pod
+        for check in self._filters:
+            if (rejection := check(pod, node)) is not None:
+                return rejection
+        for blocks in self._wider:
+            if (rejection := blocks(node)) is not None:
+                return rejection
+        return None
 
     def _beside(self, node: NodeInfo, coming: list[PodInfo]) -> Rejection | None:
         for info in coming:

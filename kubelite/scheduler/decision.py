@@ -6,6 +6,7 @@ Source: k8s.io/kubernetes pkg/scheduler/{schedule_one.go,framework/types.go}
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -146,27 +147,31 @@ def unschedulable_message(rejections: Mapping[str, Rejection], preemption: Preem
     return f"{text} preemption: {preemption.message}" if preemption.message else text
 
 
-def explained(decision: Decision) -> list[str]:
-    """The decision in lines for people.
+SHOWN = 5  #: nodes that an explanation names
+
+
+def explained(decision: Decision) -> str:
+    """What was weighed, in one line for people.
 
     >>> explained(Decision(pod="default/p", node="a", candidates=("a", "b"), scores={"ImageLocality": [7, 0]}, total=(7, 0)))
-    ['a chosen of 2: a 7 (ImageLocality 7), b 0 (ImageLocality 0)']
+    'a chosen of 2: a 7 (ImageLocality 7), b 0 (ImageLocality 0)'
     """
-    lines = []
-    if decision.node:
+    if not decision.node:
+        text = decision.message
+        if decision.preemption.node:
+            victims = ", ".join(victim.key for victim in decision.preemption.victims[:SHOWN])
+            text += f" {decision.preemption.node} nominated, preempting {victims or 'nobody'}"
+        return text
+    text = f"{decision.node} chosen of {len(decision.candidates)}"
+    if decision.total:
+        best = heapq.nsmallest(SHOWN, range(len(decision.total)), key=lambda at: -decision.total[at])
         rated = [
-            f"{name} {decision.total[at]} ({', '.join(f'{who} {each[at]}' for who, each in decision.scores.items())})"
-            for at, name in enumerate(decision.candidates)
-            if decision.total
+            f"{decision.candidates[at]} {decision.total[at]}"
+            f" ({', '.join(f'{plugin} {each[at]}' for plugin, each in decision.scores.items())})"
+            for at in best
         ]
-        lines.append(
-            f"{decision.node} chosen of {len(decision.candidates)}" + (f": {', '.join(rated)}" if rated else "")
-        )
-    else:
-        lines.append(decision.message)
-    for name, rejection in decision.rejections.items():
-        lines.append(f"{name} rejected by {rejection.plugin}: {', '.join(rejection.reasons)}")
-    if decision.preemption.node:
-        victims = ", ".join(victim.key for victim in decision.preemption.victims)
-        lines.append(f"{decision.preemption.node} nominated, preempting {victims or 'nobody'}")
-    return lines
+        text += f": {', '.join(rated)}"
+    if decision.rejections:
+        reasons = Counter(reason for rejection in decision.rejections.values() for reason in rejection.reasons)
+        text += "; rejected: " + ", ".join(f"{number} {reason}" for reason, number in reasons.most_common(SHOWN))
+    return text

@@ -25,7 +25,7 @@ from kubelite.client.plan import Plan
 from kubelite.client.view import Key, View, Watch, key_of, split_key
 from kubelite.scheduler import outcomes
 from kubelite.scheduler.attempt import Question
-from kubelite.scheduler.decision import Decision, compute_decision
+from kubelite.scheduler.decision import Decision, compute_decision, explained
 from kubelite.scheduler.filters import filters_for, rejected_by
 from kubelite.scheduler.node_info import NodeInfo, Nodes
 from kubelite.scheduler.pod_info import PodInfo
@@ -209,7 +209,8 @@ class Scheduler:
             self._start = decision.start
             self._remember(decision)
             self._turns[key], self._turn_of[info.key] = info.key, key
-            return self._assume(view, info, decision, now) if decision.node else self._wait(info, decision, now)
+            plan = self._assume(view, info, decision, now) if decision.node else self._wait(info, decision, now)
+            return replace(plan, why=explained(decision))
         return Plan()
 
     def _question(self, view: View, info: PodInfo) -> Question:
@@ -292,7 +293,9 @@ class Scheduler:
             del self._held[info.key]
             self._turns[turn], self._turn_of[info.key] = info.key, turn
             plan = outcomes.bound(info, info.node, info.pod.spec.scheduler_name or self.name)
-            return replace(plan, requeue_after_s=more)
+            decided = self.decisions.get(info.key)
+            why = f"volumes are bound; {explained(decided)}" if decided else ""
+            return replace(plan, requeue_after_s=more, why=why)
         if state == "waiting" and now < held.until:
             # nothing to do for it, so the turn goes to whoever else waits
             return None if self._active else Plan(requeue_after_s=held.until - now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -31,8 +31,9 @@ _HELP = {
     "compact": "forget history up to REVISION (default: all)",
     "verify": "check the file",
     "history": "what happened to KEY within the retained history",
+    "events": "the same of KEY or @REVISION, as JSON lines with values",
 }
-_ARGUMENT = {"backup": "FILE", "restore": "FILE", "import": "FILE", "compact": "REVISION", "history": "KEY"}
+_ARGUMENT = {"backup": "FILE", "restore": "FILE", "import": "FILE", "compact": "REVISION", "history": "KEY", "events": "KEY"}
 
 
 def main(argv: Sequence[str], *, data_dir: Path) -> int:
@@ -72,18 +73,24 @@ class _CommandClock:
 
 
 async def _run(directory: Path, request: Request) -> None:
-    clock = _CommandClock()
-    path = directory / FILE
     if request.command == "restore":
-        revision = await restore(Path(request.argument), path, clock)
+        path = directory / FILE
+        revision = await restore(Path(request.argument), path, _CommandClock())
         sys.stdout.write(f"restored {path} at revision {revision}\n")
         return
+    async for line in answers(directory, request):
+        sys.stdout.write(line + "\n")
+
+
+async def answers(directory: Path, request: Request) -> AsyncIterator[str]:
+    """The lines of one command on the store in `directory`, whoever has it open. Raises: StoreError, OSError, ValueError."""
+    path = directory / FILE
     if not await anyio.Path(path).exists():
         raise StoreError(f"there is no store at {path}")
     try:
-        async with SqliteStore(path, clock) as store:
+        async with SqliteStore(path, _CommandClock()) as store:
             async for line in operate(store, request):
-                sys.stdout.write(line + "\n")
+                yield line
     except Locked:
         async for line in ask(directory / SOCKET, request):
-            sys.stdout.write(line + "\n")
+            yield line

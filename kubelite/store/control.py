@@ -22,7 +22,7 @@ from kubelite.store.sqlite import SqliteStore
 from kubelite.store.store import Event, StoreError, Unavailable
 
 MAX_REQUEST_BYTES = 64 << 10
-COMMANDS = ("status", "backup", "export", "import", "compact", "verify", "history")
+COMMANDS = ("status", "backup", "export", "import", "compact", "verify", "history", "events")
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +64,19 @@ async def operate(store: LocalStore, request: Request) -> AsyncIterator[str]:
             for event in store.contents()[1]:
                 if event.key == request.argument:
                     yield describe(event)
+        case "events":
+            for event in store.contents()[1]:
+                if request.argument in (event.key, f"@{event.revision}"):
+                    yield encode_event(event)
         case _:
             raise ValueError(f"no such command: {request.command}")
+
+
+def encode_event(event: Event) -> str:
+    """An event as a line of JSON, with the values before and after as text."""
+    before, after = (each.value.decode(errors="replace") if each else "" for each in (event.prev, event.record))
+    plain = {"revision": event.revision, "key": event.key, "cause": event.cause, "before": before, "after": after}
+    return msgspec.json.encode(plain).decode()
 
 
 def describe(event: Event) -> str:

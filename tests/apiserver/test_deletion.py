@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from kubelite.api.timestamp import rfc3339
 from kubelite.api import batch_v1 as batch, core_v1 as core
 from kubelite.api.meta import DeleteOptions, ObjectMeta
+from kubelite.api.timestamp import rfc3339
 from kubelite.apiserver.deletion import compute_deletion, finished
 from tests.apiserver.registries import config, pod
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from tests import kubectls
 from tests.e2e.daemon import Daemon
+from tests.packages import program
 
 _numbers = itertools.count(1)
 
@@ -30,6 +33,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon = Daemon(directory / "data", kubectls.find()[-1].path, "--runtime", "simulated", "--store", "memory")
     daemon.start()
     yield daemon
+    gc.collect()  # what the libraries left open ends here, where warnings of theirs are ignored
     daemon.stop()
     daemon.cleanup()
 
@@ -50,8 +54,10 @@ def namespace(api: Daemon) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory in which Node finds @kubernetes/client-node."""
+    """A directory in which Node finds @kubernetes/client-node; installs Debian's Node.js if there is none."""
+    if shutil.which("npm") is None:
+        subprocess.run(["apt-get", "install", "-y", "-qq", "nodejs", "npm"], check=True, capture_output=True)
     directory = tmp_path_factory.mktemp("npm")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "@kubernetes/client-node@^1"]
+    command = [program("npm"), "install", "--no-audit", "--no-fund", "--loglevel=error", "@kubernetes/client-node@^1"]
     subprocess.run(command, cwd=directory, check=True, capture_output=True, timeout=120)
     return directory

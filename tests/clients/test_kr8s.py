@@ -19,7 +19,7 @@ def within(namespace: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def test_objects_wait_label_log_and_execute(kubeconfig: str, namespace: str) -> None:
     api = kr8s.api(kubeconfig=kubeconfig)
-    assert api.whoami() == "kubernetes-admin"
+    assert api.whoami() == "kubernetes-admin"  # type: ignore[no-untyped-call]  # the library leaves it out
     made = objects.Pod(within(namespace, pod("p", a="1")), api=api)
     made.create()
     made.wait("condition=Ready", timeout=20)

@@ -125,7 +125,10 @@ def test_every_kind_of_patch(core: Any, namespace: str) -> None:
     merge = "application/merge-patch+json"
     merged = core.patch_namespaced_pod("p", namespace, {"metadata": {"labels": {"a": None}}}, _content_type=merge)
     assert merged.metadata.labels == {"b": "2"}
-    operations = [{"op": "test", "path": "/metadata/labels/b", "value": "2"}, {"op": "remove", "path": "/metadata/labels"}]
+    operations = [
+        {"op": "test", "path": "/metadata/labels/b", "value": "2"},
+        {"op": "remove", "path": "/metadata/labels"},
+    ]
     assert core.patch_namespaced_pod("p", namespace, operations).metadata.labels is None
     with pytest.raises(ApiException) as refused:
         core.patch_namespaced_pod("p", namespace, operations)
@@ -173,7 +176,8 @@ def test_scale_and_eviction_under_a_budget(core: Any, apps: Any, connection: Any
     assert refusal(refused.value)[:2] == (429, "TooManyRequests")
     policy.delete_namespaced_pod_disruption_budget("web", namespace)
     core.create_namespaced_pod_eviction(name, namespace, {"metadata": {"name": name}})
-    assert name not in {item.metadata.name for item in core.list_namespaced_pod(namespace).items if not item.metadata.deletion_timestamp}
+    left = [item for item in core.list_namespaced_pod(namespace).items if not item.metadata.deletion_timestamp]
+    assert name not in {item.metadata.name for item in left}
 
 
 def test_the_dynamic_client_applies_with_conflicts_and_watches(connection: Any, namespace: str) -> None:
@@ -233,15 +237,18 @@ def test_an_informer_follows_its_namespace(core: Any, namespace: str) -> None:
 
 
 #: Kinds that are younger than v1.33, or that only newer clients call stable.
-_YOUNGER = re.compile("mutating_admission_policy|resource_claim|pod_certificate|trust_bundle|resource_slice|volume_attributes")
-
-
-@pytest.mark.parametrize(
-    "group",
-    ["Core", "Apps", "Batch", "Autoscaling", "Networking", "Policy", "RbacAuthorization", "Storage", "Scheduling"]
-    + ["Coordination", "Discovery", "Events", "Certificates", "Node", "Admissionregistration", "Apiextensions"]
-    + ["Apiregistration", "FlowcontrolApiserver"],
+_YOUNGER = re.compile(
+    "mutating_admission_policy|resource_claim|pod_certificate|trust_bundle|resource_slice|volume_attributes"
 )
+
+
+_GROUPS = """
+Core Apps Batch Autoscaling Networking Policy RbacAuthorization Storage Scheduling Coordination Discovery Events Certificates
+Node Admissionregistration Apiextensions Apiregistration FlowcontrolApiserver
+"""
+
+
+@pytest.mark.parametrize("group", _GROUPS.split())
 def test_every_kind_fits_the_types_of_the_client(connection: Any, group: str) -> None:
     api = getattr(client, f"{group}V1Api")(connection)
     listing = re.compile(r"list_(?!namespaced_)\w+(?<!_with_http_info)(?<!_without_preload_content)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from lightkube import ApiError, AsyncClient, Client, KubeConfig
 from lightkube.models.meta_v1 import ObjectMeta
@@ -46,7 +45,9 @@ def test_patches_and_chunked_lists(client: Client) -> None:
 
 
 def test_a_deployment_is_waited_for_scaled_and_read(client: Client) -> None:
-    client.create(Deployment.from_dict(deployment("web")))
+    web = Deployment.from_dict(deployment("web"))
+    assert isinstance(web, Deployment)
+    client.create(web)
     ready = client.wait(Deployment, "web", for_conditions=["Available"])
     assert ready.status is not None
     assert ready.status.readyReplicas == 1

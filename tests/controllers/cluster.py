@@ -109,7 +109,7 @@ class Cluster:
                     self.events.append((write.report.reason, message))
             case Update():
                 old = self._current(write.obj)
-                if write.subresource == "status":
+                if write.subresource in ("status", "approval"):
                     merged: Any = replace(old, status=write.obj.status)  # type: ignore[attr-defined]
                     if isinstance(old, Deployment):
                         meta = replace(old.metadata, annotations=write.obj.metadata.annotations)

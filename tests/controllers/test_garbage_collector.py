@@ -6,9 +6,12 @@ from msgspec.structs import replace
 
 from kubelite.api.apps_v1 import Deployment, ReplicaSet
 from kubelite.api.core_v1 import ConfigMap, Pod
+from kubelite.api.custom import definitions_of, make_type
 from kubelite.api.meta import Object, ObjectMeta, OwnerReference, controlled_by
+from kubelite.api.scheme import Resource
 from kubelite.controllers import COLLECTED
 from kubelite.controllers.garbage_collector import GarbageCollector
+from tests.api.custom_kinds import definition
 from tests.controllers.cluster import Cluster
 
 
@@ -122,3 +125,20 @@ def test_owners_of_unknown_kinds_keep_their_dependents() -> None:
     made.put(ConfigMap(metadata=ObjectMeta(name="child", namespace="default", owner_references=(reference,))))
     made.advance(100)
     assert made.view.get(ConfigMap, "child", "default") is not None
+
+
+def test_a_kind_that_becomes_known_has_its_dependents_looked_at_again() -> None:
+    (found,) = definitions_of(definition())
+    type_ = make_type(found)
+    widgets = Resource(
+        type=type_, group=found.group, version=found.version, kind="Widget", plural="widgets", singular="widget"
+    )
+    collector = GarbageCollector(COLLECTED)
+    made = Cluster(collector)
+    reference = OwnerReference(api_version=f"{found.group}/v0", kind="Widget", name="w", uid="gone")
+    made.put(ConfigMap(metadata=ObjectMeta(name="child", namespace="default", owner_references=(reference,))))
+    made.settle()
+    assert list(collector.follow((widgets,))) == ["v1 ConfigMap default/child"]
+    assert any(watch.type is type_ for watch in collector.watches)
+    assert not collector.follow(())
+    assert all(watch.type is not type_ for watch in collector.watches)

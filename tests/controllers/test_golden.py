@@ -15,21 +15,28 @@ from kubelite.api.scheme import Scheme
 from kubelite.client.cache import Cache
 from kubelite.client.plan import Bind, Create, Delete, Patch, Plan, Report, Update, Write
 from kubelite.client.view import Controller, key_of
-from kubelite.controllers import INDEXES
+from kubelite.controllers import INDEXES, STORED
+from kubelite.controllers.autoscaler import HorizontalPodAutoscalerController
+from kubelite.controllers.autoscaler_metrics import NoMetrics
 from kubelite.controllers.deployment import DeploymentController
 from kubelite.controllers.endpointslice import EndpointSliceController
 from kubelite.controllers.job import JobController
 from kubelite.controllers.node_lifecycle import NodeLifecycleController
+from kubelite.controllers.persistent_volume import PersistentVolumeBinder
 from kubelite.controllers.replicaset import ReplicaSetController
+from kubelite.controllers.resource_quota import ResourceQuotaController
 from tests.controllers.cluster import START
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CONTROLLERS: dict[str, Controller] = {
+    "autoscaler": HorizontalPodAutoscalerController(NoMetrics()),
     "deployment": DeploymentController(),
     "endpointslice": EndpointSliceController(),
     "job": JobController(),
     "node_lifecycle": NodeLifecycleController(),
+    "persistent_volume": PersistentVolumeBinder(),
     "replicaset": ReplicaSetController(),
+    "resource_quota": ResourceQuotaController(STORED),
 }
 
 

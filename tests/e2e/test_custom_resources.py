@@ -51,6 +51,13 @@ kind: Widget
 metadata: {name: w}
 spec: {size: %(size)s, replicas: 1}
 """
+OWNED = """
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: %(group)s
+  ownerReferences: [{apiVersion: %(group)s/v1, kind: Widget, name: w, uid: %(uid)s, blockOwnerDeletion: true}]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +103,16 @@ def test_a_custom_kind_is_like_any_other_for(simulated: Daemon, kubectl_: kubect
     assert found["spec"] == {"size": 4, "colour": "blue", "replicas": 3}
     other = json.loads(kubectl("get", f"widgets.v1beta1.{group}", "w", "-o", "json"))
     assert other["apiVersion"] == f"{group}/v1beta1"
+    for cascade in ("foreground", "background"):
+        uid = kubectl("get", f"widgets.{group}", "w", "-o", "jsonpath={.metadata.uid}")
+        kubectl("create", "-f", "-", stdin=OWNED % {"group": group, "uid": uid})
+        kubectl("delete", f"widgets.{group}", "w", f"--cascade={cascade}", "--timeout=20s")
+        kubectl("wait", "--for=delete", f"configmap/{group}", "--timeout=20s")
+        kubectl("apply", "-f", "-", stdin=WIDGET % {"group": group, "size": 3})
+    kubectl("create", "namespace", f"v{kubectl_.version[1]}")
+    kubectl("apply", "-n", f"v{kubectl_.version[1]}", "-f", "-", stdin=WIDGET % {"group": group, "size": 3})
+    kubectl("delete", "namespace", f"v{kubectl_.version[1]}", "--timeout=20s")
+    assert "NotFound" in refused("get", f"widgets.{group}", "w", "-n", f"v{kubectl_.version[1]}")
     kubectl("delete", "crd", f"widgets.{group}", "--timeout=20s")
     assert "the server doesn't have a resource type" in refused("get", f"widgets.{group}", "--cache-dir=/nonexistent")
 
@@ -106,8 +123,13 @@ def test_definitions_and_objects_survive_a_restart(new_daemon: Callable[..., Dae
     daemon.kubectl("apply", "-f", "-", stdin=CRD % {"group": "kept.example.com"})
     daemon.wait("condition=Established", "crd/widgets.kept.example.com")
     daemon.kubectl("apply", "-f", "-", stdin=WIDGET % {"group": "kept.example.com", "size": 3})
+    uid = daemon.get("widgets.kept.example.com", "w")["metadata"]["uid"]
+    daemon.kubectl("create", "-f", "-", stdin=OWNED % {"group": "kept.example.com", "uid": uid})
     daemon.stop()
     daemon.start()
     assert daemon.get("widgets.kept.example.com", "w")["spec"]["size"] == 3
+    assert daemon.get("configmap", "kept.example.com")["metadata"]["ownerReferences"][0]["uid"] == uid
+    daemon.kubectl("delete", "widgets.kept.example.com", "w", "--cascade=foreground", "--timeout=20s")
+    daemon.kubectl("wait", "--for=delete", "configmap/kept.example.com", "--timeout=20s")
     daemon.stop()
     assert "Traceback" not in daemon.log()

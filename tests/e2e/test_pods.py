@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -103,3 +104,29 @@ def test_images_come_from_an_archive(daemon: Daemon, tmp_path: Path) -> None:
     assert image("import", str(tmp_path / "image.tar")) == "imported kubelite.test/copy:1\n"
     assert any(line.startswith("kubelite.test/copy:1 ") for line in image("list").splitlines())
     docker("rmi", "kubelite.test/copy:1")
+
+
+def test_a_static_pod_runs_while_its_manifest_is_there(daemon: Daemon) -> None:
+    manifests = daemon.data_dir / "manifests"
+    node = daemon.get("nodes")["items"][0]["metadata"]["name"]
+    name = f"still-{node}"
+    (manifests / "still.yaml").write_text(manifest("still", SLEEP))
+    daemon.wait("create", f"pod/{name}")
+    daemon.wait("condition=Ready", f"pod/{name}")
+    before = daemon.get("pod", name)
+    assert before["metadata"]["ownerReferences"][0]["kind"] == "Node"
+    assert daemon.kubectl("exec", name, "--", "echo", "hi") == "hi\n"
+    daemon.kubectl("delete", "pod", name, "--wait=false")
+    deadline = time.monotonic() + 10
+    while daemon.run("get", "pod", name, "-o", "jsonpath={.metadata.uid}").stdout in {"", before["metadata"]["uid"]}:
+        assert time.monotonic() < deadline
+    daemon.wait("condition=Ready", f"pod/{name}")
+    assert container_id(daemon.get("pod", name)) == container_id(before)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    daemon.wait("condition=Ready", f"pod/{name}")
+    assert container_id(daemon.get("pod", name)) == container_id(before)
+    (manifests / "still.yaml").unlink()
+    daemon.wait("delete", f"pod/{name}")
+    while container_id(before) in docker("ps", "-aq", "--no-trunc"):
+        assert time.monotonic() < deadline + 60

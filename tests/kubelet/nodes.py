@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
@@ -114,10 +115,11 @@ class Bench:
         probes: ProbeRunner | None = None,
         machine: Machine = MACHINE,
         health: Callable[[], Health] = Health,
+        static_pods: Path | None = None,
     ) -> Kubelet:
         """A kubelet process; a second one is a restart."""
         return Kubelet(
-            NodeSettings(name=NODE, machine=machine),
+            NodeSettings(name=NODE, machine=machine, static_pods=static_pods),
             Surroundings(
                 client=self.client,
                 view=self.informers.view,

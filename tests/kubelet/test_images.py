@@ -12,7 +12,7 @@ from kubelite.api.core_v1 import Secret
 from kubelite.kubelet.images import ImageFailed, ImagePuller
 from kubelite.kubelet.pull_secrets import Credentials, credentials_for
 from kubelite.kubelet.simulated import SimulatedRuntime
-from tests.kubelet.virtual import run_virtually
+from kubelite.testing.virtual import run_virtually
 
 GONE = "registry.invalid/x:1"
 

@@ -10,8 +10,8 @@ from kubelite.api.core_v1 import ContainerImage, Node, NodeStatus
 from kubelite.kubelet.machine import read_health, read_machine
 from kubelite.kubelet.node_status import Health, allocatable, capacity, compute_node_status, same_but_for_heartbeat
 from kubelite.kubelet.runtime import Image
+from kubelite.testing.virtual import run_virtually
 from tests.kubelet.nodes import MACHINE, NODE, bench, running
-from tests.kubelet.virtual import run_virtually
 
 
 def status(health: Health = Health(), old: NodeStatus | None = None, now: float = 0.0) -> NodeStatus:  # noqa: B008

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from kubelite.api.core_v1 import Container as Spec, PodCondition, PodStatus
+from kubelite.api.core_v1 import Container as Spec, ContainerPort, PodCondition, PodStatus
 from kubelite.kubelet.host_ports import HostPort
 from kubelite.kubelet.observed import ObservedPod
 from kubelite.kubelet.pod_gate import PodGate, serves
@@ -76,3 +76,14 @@ def test_the_end_of_an_init_container_takes_nobody_out() -> None:
     assert serves(running, made)
     assert serves(None, made)
     assert not serves(replace(running, name="setup"), made)
+
+
+async def test_the_hosts_ports_follow_the_pods_address() -> None:
+    gate = Gate()
+    door = PodGate(gate)
+    ports = (ContainerPort(container_port=80, host_port=8080),)
+    made = pod("web", Spec(name="app", ports=ports))
+    for ip in (IP, IP, "10.244.0.3", ""):
+        door.map_ports(made, ip)
+    door.map_ports(pod("web", Spec(name="app", ports=ports), host_network=True), IP)
+    assert gate.calls == [f"{IP}:1", "10.244.0.3:1", ":0"]

@@ -19,6 +19,7 @@ from kubelite.api.core_v1 import (
     ContainerStatus,
     EnvVar,
     EnvVarSource,
+    Event,
     ExecAction,
     Lifecycle,
     LifecycleHandler,
@@ -30,8 +31,8 @@ from kubelite.api.core_v1 import (
 from kubelite.api.meta import ObjectMeta
 from kubelite.kubelet.runtime import State
 from kubelite.kubelet.storage import MountFailed, NoStorage
+from kubelite.testing.virtual import run_virtually
 from tests.kubelet.nodes import bench, is_ready, pod, running
-from tests.kubelet.virtual import run_virtually
 
 PREFIX = "simulated.kubelite.io/"
 
@@ -127,10 +128,16 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_after_10_20_40
         assert (last.exit_code, last.reason) == (3, "Error")
         assert seen.status.phase == "Running"
         assert conditions(seen)["Ready"] == "False"
-        assert node.left.count(f"{seen.status.pod_ip}!") == 5  # out of its Services at each death, and back before each Ready
+        assert (
+            node.left.count(f"{seen.status.pod_ip}!") == 5
+        )  # out of its Services at each death, and back before each Ready
         assert node.entered == [seen.status.pod_ip] * 5
         kept = await node.runtime.list_containers()
         assert len(kept) == 1  # of the dead ones only the last
+        (told,) = (each for each in (await node.client.list(Event, "default")).items if each.reason == "BackOff")
+        assert told.count >= 8  # at every look at a waiting pod
+        assert told.message == f"Back-off restarting failed container app in pod web_default({meta.uid})"
+        assert told.involved_object.field_path == "spec.containers{app}"
 
 
 def _runs_as(count: int, seen: Pod) -> bool:

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from kubelite.actor.clock import SeededClock
 from kubelite.api.core_v1 import Pod, PodCondition, PodStatus
 from kubelite.kubelet.status_writer import StatusWriter
+from kubelite.testing.virtual import run_virtually
 from tests.kubelet.nodes import bench, pod
-from tests.kubelet.virtual import run_virtually
 
 
 def status(ready: str, message: str = "", phase: str = "Running") -> PodStatus:

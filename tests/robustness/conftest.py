@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import program
+
 
 @pytest.fixture(scope="session")
 def shim_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tmp_path_factory.mktemp("shim") / "syncfs.so"
     source = Path(__file__).with_name("syncfs.c")
     subprocess.run(
-        ["cc", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True
+        [program("cc"), "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"],
+        check=True,
     )
     return library
 

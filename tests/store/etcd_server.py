@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.packages import program
 
 
 class Member:
@@ -17,10 +18,18 @@ class Member:
         client, peer = cluster[name]
         self.endpoint = f"127.0.0.1:{client}"
         urls = f"http{'s' if tls else ''}://{self.endpoint}"
-        binary = shutil.which("etcd")
-        assert binary is not None, "the etcd tests need Debian's package etcd-server"
         self._command = [
-            *(binary, "--name", name, "--data-dir", str(directory / name), "--log-level", "fatal", "--logger", "zap"),
+            *(
+                program("etcd"),
+                "--name",
+                name,
+                "--data-dir",
+                str(directory / name),
+                "--log-level",
+                "fatal",
+                "--logger",
+                "zap",
+            ),
             *("--listen-client-urls", urls, "--advertise-client-urls", urls),
             *(
                 "--listen-peer-urls",

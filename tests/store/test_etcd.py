@@ -14,6 +14,7 @@ from kubelite.actor.clock import SystemClock
 from kubelite.store.etcd import EtcdStore
 from kubelite.store.etcd_client import EtcdConfig
 from kubelite.store.store import Compare, OutcomeUnknown, Put, Range, StoreError, Txn, Unavailable
+from tests.packages import program
 from tests.store.etcd_server import Member, etcd
 from tests.store.sinks import Recorder
 
@@ -76,7 +77,7 @@ async def test_a_member_may_die_and_return_under_load(tmp_path: Path) -> None:
 
 
 def openssl(directory: Path, *words: str) -> None:
-    subprocess.run(["openssl", *words], cwd=directory, check=True, capture_output=True)
+    subprocess.run([program("openssl"), *words], cwd=directory, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +117,7 @@ async def test_a_user_must_know_the_password(tmp_path: Path) -> None:
 
         def etcdctl(*words: str) -> None:
             environment = {**os.environ, "ETCDCTL_API": "3"}
-            command = ["etcdctl", "--endpoints", member.endpoint, *words]
+            command = [program("etcdctl"), "--endpoints", member.endpoint, *words]
             subprocess.run(command, env=environment, check=True, capture_output=True)
 
         url = f"etcd://{{}}{member.endpoint}"

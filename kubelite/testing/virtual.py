@@ -1,4 +1,8 @@
-"""An event loop whose time jumps to the next deadline as soon as nothing else is left to do: hours pass in milliseconds."""
+"""An event loop whose time jumps to the next deadline as soon as nothing else is left to do: hours pass in milliseconds.
+
+Everything in it must take its time from the loop, as `actor.clock.SeededClock` does. A wait for the outside world (a socket, a
+process) is real and lasts as long as it lasts; while one is awaited and a deadline is near, the deadline comes first.
+"""
 
 from __future__ import annotations
 
