@@ -107,7 +107,9 @@ class Discovery:
                     groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
             rank = {name: at for at, name in enumerate(("", *_ORDER, *_ORDER_REST))}
             order = sorted(groups, key=lambda name: (rank.get(name, len(rank)), name))
-            self._groups = {name: dict(sorted(groups[name].items(), key=lambda item: version_rank(item[0]))) for name in order}
+            self._groups = {
+                name: dict(sorted(groups[name].items(), key=lambda item: version_rank(item[0]))) for name in order
+            }
             self._made_of = scheme
         return self._groups
 

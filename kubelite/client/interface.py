@@ -84,9 +84,7 @@ class Writer(Protocol):
     ) -> None:
         """Starts the deletion; finalizers and grace periods may delay its end. Raises: NotFound, Conflict (preconditions)."""
 
-    async def create_subresource(
-        self, obj: Object, name: str, namespace: str, *, plural: str, subresource: str
-    ) -> Any:
+    async def create_subresource(self, obj: Object, name: str, namespace: str, *, plural: str, subresource: str) -> Any:
         """POSTs `obj` to a subresource, e.g. a Binding to pods/binding; returns the answer's typed value."""
 
 

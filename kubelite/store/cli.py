@@ -33,7 +33,14 @@ _HELP = {
     "history": "what happened to KEY within the retained history",
     "events": "the same of KEY or @REVISION, as JSON lines with values",
 }
-_ARGUMENT = {"backup": "FILE", "restore": "FILE", "import": "FILE", "compact": "REVISION", "history": "KEY", "events": "KEY"}
+_ARGUMENT = {
+    "backup": "FILE",
+    "restore": "FILE",
+    "import": "FILE",
+    "compact": "REVISION",
+    "history": "KEY",
+    "events": "KEY",
+}
 
 
 def main(argv: Sequence[str], *, data_dir: Path) -> int:
