@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
+from kubelite.actor.clock import SystemClock
 from kubelite.kubelet import docker_cgroups as cgroups, docker_state, network
 from kubelite.kubelet.docker_client import EngineClient
 from kubelite.kubelet.docker_containers import EngineContainers, for_each
@@ -34,7 +35,7 @@ async def cleanup(*, instance: str, socket: str, data_dir: Path) -> Removed:
     """Containers first: they hold the rest. Raises: RuntimeFailed, OSError when something cannot be removed."""
     client = EngineClient(socket)
     try:
-        containers = EngineContainers(client, instance)
+        containers = EngineContainers(client, instance, SystemClock())
         ids = await containers.ids(label=docker_state.INSTANCE)
         await for_each(ids, containers.remove)
         info = await client.request("GET", "info", reason="CleanupError", answer=docker_state.Info)

@@ -70,7 +70,7 @@ class DockerRuntime(DockerImages):
 
     def __init__(self, *, instance: str, socket: str, clock: Clock, network: PodNetwork) -> None:
         super().__init__(EngineClient(socket))
-        self._containers = EngineContainers(self._client, instance)
+        self._containers = EngineContainers(self._client, instance, clock)
         self._instance = instance
         self._clock = clock
         self._network = network

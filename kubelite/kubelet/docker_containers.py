@@ -9,17 +9,21 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import anyio
 
+from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
 from kubelite.kubelet import docker_state as found
 from kubelite.kubelet.docker_client import REQUEST_DEADLINE_S, EngineClient, Refused, filters
 from kubelite.kubelet.runtime import RuntimeFailed
 
 _NOT_FOUND, _CONFLICT = 404, 409
+#: Between tries to take over the name of a creation that was cut off.
+_CUT_OFF_DELAYS_S = (0.0, 0.02, 0.1, 0.5)
 
 
 class EngineContainers:
-    def __init__(self, client: EngineClient, instance: str) -> None:
+    def __init__(self, client: EngineClient, instance: str, clock: Clock) -> None:
         self._client = client
+        self._clock = clock
         self._instance = instance
         self._inspections = anyio.CapacityLimiter(16)
         self._log = get_logger("kubelet.docker")
@@ -34,16 +38,27 @@ class EngineContainers:
             )
             return answer.id
 
+        for delay_s in _CUT_OFF_DELAYS_S:
+            try:
+                return await attempt()
+            except Refused as error:
+                if error.status != _CONFLICT:
+                    raise
+                await self._remove_namesake(name, error, reason=reason)
+            await self._clock.sleep(delay_s)
+        return await attempt()
+
+    async def _remove_namesake(self, name: str, conflict: Refused, *, reason: str) -> None:
+        """Raises: `conflict` when the namesake runs."""
         try:
-            return await attempt()
-        except Refused as error:
-            if error.status != _CONFLICT:
-                raise
             namesake = await self.inspect(name, reason=reason)
-            if namesake.state.running:
+        except Refused as error:
+            if error.status != _NOT_FOUND:
                 raise
-            await self.remove(namesake.id)
-            return await attempt()
+            return  # a creation that was cut off: the engine still has it in hand, and tells nobody when it is done
+        if namesake.state.running:
+            raise conflict
+        await self.remove(namesake.id)
 
     async def post(
         self,

@@ -125,10 +125,12 @@ class EtcdStore:
 
     async def txn(self, txn: Txn) -> TxnResult:
         self._require_open()
+        # A member answers a transaction without any operation from what it has itself, which may be old: let it read something.
+        either = () if txn.success or txn.failure or not txn.compare else (Get(txn.compare[0].key),)
         request = pb.TxnRequest(
             compare=[_compare(compare) for compare in txn.compare],
-            success=[_op(op) for op in txn.success],
-            failure=[_op(op) for op in txn.failure],
+            success=[_op(op) for op in txn.success or either],
+            failure=[_op(op) for op in txn.failure or either],
         )
         try:
             answer = await self._client.call("KV/Txn", request, pb.TxnResponse)
@@ -137,7 +139,7 @@ class EtcdStore:
         self._see(answer.header)
         revision = answer.header.revision
         ops = txn.success if answer.succeeded else txn.failure
-        results = tuple(_result(op, got, revision) for op, got in zip(ops, answer.responses, strict=True))
+        results = tuple(_result(op, got, revision) for op, got in zip(ops, answer.responses, strict=not either))
         return TxnResult(answer.succeeded, revision, results)
 
     def watch(self, key: str, end: str | None, sink: Sink, *, start_revision: int = 0) -> _Watch:

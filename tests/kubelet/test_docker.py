@@ -187,7 +187,7 @@ async def test_a_paused_container_can_be_stopped() -> None:
         await node.logged(container_id, "ready")
         client = EngineClient(DEFAULT_SOCKET)
         try:
-            await EngineContainers(client, node.instance).post(container_id, "pause", reason="Test")
+            await EngineContainers(client, node.instance, SystemClock()).post(container_id, "pause", reason="Test")
         finally:
             await client.close()
         paused = await node.container(container_id)
