@@ -36,8 +36,14 @@ def new_daemon(tmp_path_factory: pytest.TempPathFactory, kubectl: kubectls.Kubec
     made: list[Daemon] = []
 
     def make(*settings: str) -> Daemon:
-        # Several test runs may share the machine, so the network goes by the process; 10.150 and up are those of tests/kubelet.
-        network = f"10.{100 + (os.getpid() * 8 + next(_networks)) % 48}"
+        # Several test runs may share the machine, and one that was killed leaves its interfaces, so a free network is looked
+        # for, starting by the process; 10.150 and up are those of tests/kubelet.
+        taken = {alias.read_text().strip() for alias in Path("/sys/class/net").glob("kl*/ifalias")}
+        network = next(
+            found
+            for number in _networks
+            if f"{(found := f'10.{100 + (os.getpid() * 8 + number) % 48}')}.0.0/17" not in taken
+        )
         networks = ("--pod-cidr", f"{network}.0.0/17", "--service-cidr", f"{network}.128.0/20")
         daemon = Daemon(tmp_path_factory.mktemp("kubelite") / "data", kubectl.path, *networks, *settings)
         made.append(daemon)
