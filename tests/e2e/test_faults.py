@@ -77,7 +77,7 @@ def leftovers(daemon: Daemon) -> list[str]:
         *(link for link in links if link != link_prefix(instance)),
         *(line for line in routes if line.startswith(f"{network}.") and f"{link_prefix(instance)}_" in line),
         *(line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"{daemon.data_dir}/pods/" in line),
-        *(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/kubelite-{instance}/kubepods/**/pod*")),
+        *_cgroups(instance),
         *os.listdir(daemon.data_dir / "pods"),
         *(line.strip() for line in rules.splitlines() if f"{network}." in line and "hairpin" in line),
     ]
@@ -228,3 +228,12 @@ def test_a_slow_and_breaking_engine_delays_pods_and_restarts_none(
         proxy.cut()
         daemon.kubectl("wait", "--for=delete", "pod", "--all", "--timeout=60s", timeout_s=70)
         until_nothing_is_left(daemon)
+
+
+def _cgroups(instance: str) -> list[str]:
+    """The pods' cgroups; they vanish while they are walked."""
+    return [
+        directory
+        for directory, _, _ in os.walk("/sys/fs/cgroup")
+        if f"/kubelite-{instance}/kubepods/" in directory and Path(directory).name.startswith("pod")
+    ]
