@@ -28,10 +28,10 @@ def report(module: str, *words: str) -> Any:
 
 
 def test_durable_puts_are_measured_on_all_sides() -> None:
-    (found,) = report("store_puts", "--clients", "2")
+    (found,) = report("store_puts", "--clients", "2", "--seconds", "1")
     assert found["clients"] == 2
     for side in ("in process", "sockets", "etcd"):
-        assert found["rounds"][0][side]["per_s"] >= 0  # a stalled disk may commit nothing in so short a round
+        assert found["rounds"][0][side]["per_s"] > 0
 
 
 @pytest.mark.parametrize("words", [(), ("--lone",)])
