@@ -76,7 +76,7 @@ class _CommandClock:
         await anyio.sleep(seconds)
 
     def randrange(self, stop: int) -> int:
-        raise NotImplementedError
+        raise StoreError("a command grants no lease")
 
 
 async def _run(directory: Path, request: Request) -> None:

@@ -25,6 +25,8 @@ from kubelite.store.store import StoreError, Unavailable
 SUB_BITS = 20
 #: What the system may hold of the log that is being sent to us while we start.
 SOCKET_BYTES = 4 << 20
+#: What is received at once; a frame may be larger.
+BUFFER_BYTES = 1 << 20
 #: The process ends within milliseconds; a disk that does not answer must not keep us.
 CLOSE_TIMEOUT_S = 1.5
 
@@ -89,13 +91,14 @@ class WriterProcess:
         self._process.wait()
 
 
-class Channel(asyncio.Protocol):
+class Channel(asyncio.BufferedProtocol):
     """Requests to the writer and its answers."""
 
     def __init__(self, process: WriterProcess) -> None:
         self._process = process
         self._transport: asyncio.Transport
-        self._buffer = bytearray()
+        self._buffer = bytearray(BUFFER_BYTES)
+        self._filled = 0  # so much of it has been received and not been read
         self._waiting: deque[Callable[[str, Any], None]] = deque()
         self._closing = False
         self.ended = anyio.Event()  # the process has gone
@@ -160,19 +163,25 @@ class Channel(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
-        at = 0
-        while len(buffer) - at >= 8:
-            size = int.from_bytes(buffer[at : at + 8], "little")
-            if len(buffer) - at - 8 < size:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return memoryview(self._buffer)[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._filled += nbytes
+        buffer, end, at = self._buffer, self._filled, 0
+        view = memoryview(buffer)
+        while end - at >= 8:
+            size = int.from_bytes(view[at : at + 8], "little")
+            if end - at - 8 < size:
+                if 8 + size > len(buffer):
+                    self._buffer = bytearray(8 + size + BUFFER_BYTES)
                 break
-            with memoryview(buffer) as view:
-                error, value = marshal.loads(view[at + 8 : at + 8 + size])
+            error, value = marshal.loads(view[at + 8 : at + 8 + size])
             at += 8 + size
             self._waiting.popleft()(error, value)
-        del buffer[:at]
+        if at or buffer is not self._buffer:
+            self._filled = end - at
+            memoryview(self._buffer)[: self._filled] = view[at:end]
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended.set()

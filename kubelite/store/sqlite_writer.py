@@ -110,7 +110,9 @@ class Link:
         for answer in answers:
             body = marshal.dumps(answer)  # type: ignore[arg-type]  # whatever it holds is plain
             frames += [len(body).to_bytes(8, "little"), body]
-        self._socket.sendall(b"".join(frames))
+        sent = self._socket.sendmsg(frames)
+        if sent < sum(map(len, frames)):  # a signal came between
+            self._socket.sendall(memoryview(b"".join(frames))[sent:])
 
 
 class Log:
@@ -270,13 +272,20 @@ async def open_log(path: str) -> tuple[aiosqlite.Connection, int]:
     return db, max(frames - (checkpointed or (0, 0))[1], 0)
 
 
+async def read_page(db: aiosqlite.Connection, last: int) -> list[Any]:
+    """The rows after the id `last`."""
+    return list(await db.execute_fetchall(READ, (last, PAGE_ROWS)))
+
+
 async def send_state(db: aiosqlite.Connection, link: Link, torn: int) -> None:
     """Sends every row and what else the parent must know."""
     found = [row[0] for row in await db.execute_fetchall("SELECT value FROM meta WHERE name = 'compact'")]
     link.send(("compact", found[0] if found else 0))
-    last = -1
-    while page := list(await db.execute_fetchall(READ, (last, PAGE_ROWS))):
-        last = page[-1][0]
+    loop = asyncio.get_running_loop()
+    reading = loop.create_task(read_page(db, -1))
+    while page := await reading:
+        reading = loop.create_task(read_page(db, page[-1][0]))
+        await asyncio.sleep(0)  # the thread reads the next page while the socket takes this one
         link.send(("rows", page))
     leases = [tuple(row) for row in await db.execute_fetchall("SELECT id, ttl_ms FROM lease")]
     link.send(("ready", {"leases": leases, "torn": torn}))

@@ -33,9 +33,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     daemon = Daemon(directory / "data", kubectls.find()[-1].path, "--runtime", "simulated", "--store", "memory")
     daemon.start()
     yield daemon
-    gc.collect()  # what the libraries left open ends here, where warnings of theirs are ignored
     daemon.stop()
     daemon.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a library left open ends with its own test, where its warnings are ignored."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import Any
 
 import kr8s
@@ -50,7 +51,8 @@ async def test_watch_and_patch_in_async_code(kubeconfig: str, namespace: str) ->
     made = await async_objects.ConfigMap(within(namespace, config_map("a", k="1")), api=api)
     await made.create()
     await made.patch({"data": {"k": "2"}})
-    async for change, seen in api.async_watch("configmaps", namespace=namespace):
-        if seen.name == "a":
-            assert (change, seen.raw["data"].to_dict()) == ("ADDED", {"k": "2"})
-            break
+    async with aclosing(api.async_watch("configmaps", namespace=namespace)) as changes:
+        async for change, seen in changes:
+            if seen.name == "a":
+                assert (change, seen.raw["data"].to_dict()) == ("ADDED", {"k": "2"})
+                break
