@@ -3,12 +3,12 @@
 A class is made per served version and lives as long as its definition; a changed definition is put into the class it has, so
 that caches, informers and programs keep their type. An object is its metadata and its content: everything beside kind,
 apiVersion and metadata as plain data, not to be changed in place. What the content may be is in `custom_schema` (form) and
-`custom_validation` (values). Source: k8s.io/apiextensions-apiserver v0.33 pkg/apiserver/customresource_handler.go
+`custom_validation` (values, and the schema's rules by `custom_rules`).
+Source: k8s.io/apiextensions-apiserver v0.33 pkg/apiserver/customresource_handler.go
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -35,12 +35,17 @@ class Definition(Struct, frozen=True, kw_only=True):
     list_kind: str
     schema: Schema
     preserve_unknown_fields: bool = False
+    has_rules: bool = False  #: the schema has rules of its own (CEL)
     has_status: bool = False
     scale: apiextensions.CustomResourceSubresourceScale | None = None
     columns: tuple[apiextensions.CustomResourceColumnDefinition, ...] = ()
     selectable_fields: tuple[str, ...] = ()
     is_served: bool = True
     is_stored: bool = False  #: this version is what the store keeps
+    stored_version: str = ""  #: the one that is
+    first_version: str = ""  #: that of objects that do not say in which they were stored
+    has_versions: bool = False  #: there are others, so that stored objects say it
+    conversion: apiextensions.WebhookConversion | None = None  #: who makes one version of another
     is_terminating: bool = False
     warning: str = ""  #: told to whoever uses the version
     etag: str = ""
@@ -100,33 +105,43 @@ def define(type_: type[CustomObject], definition: Definition) -> None:
 
 
 def definitions_of(crd: apiextensions.CustomResourceDefinition) -> Iterator[Definition]:
-    """The versions of a definition by the names that were accepted.
-
-    Conversion webhooks are not called: where they are asked for, only the version that is stored is served.
-    """
+    """The versions of a definition by the names that were accepted."""
     spec, names = crd.spec, crd.status.accepted_names
     is_terminating = any(item.type == "Terminating" and item.status == "True" for item in crd.status.conditions)
     has_webhook = spec.conversion is not None and spec.conversion.strategy == "Webhook"
+    stored = next((version.name for version in spec.versions if version.storage), "")
+    import hashlib
+
     for version in spec.versions:
-        schema: Any = version.schema.open_apiv3_schema if version.schema else None
+        schema: Any = plain_schema(version.schema.open_apiv3_schema if version.schema else None)
         subresources = version.subresources
         yield Definition(
             group=spec.group,
             version=version.name,
             kind=names.kind,
             list_kind=names.list_kind,
-            schema=plain_schema(schema),
+            schema=schema,
+            has_rules=has_rules(schema),
             preserve_unknown_fields=spec.preserve_unknown_fields,
             has_status=subresources is not None and subresources.status is not None,
             scale=subresources.scale if subresources else None,
             columns=version.additional_printer_columns,
             selectable_fields=tuple(item.json_path for item in version.selectable_fields),
-            is_served=version.served and (version.storage or not has_webhook),
+            is_served=version.served,
             is_stored=version.storage,
+            stored_version=stored,
+            first_version=next(iter(crd.status.stored_versions), stored),
+            has_versions=len(spec.versions) > 1,
+            conversion=spec.conversion.webhook if spec.conversion is not None and has_webhook else None,
             is_terminating=is_terminating,
             warning=_deprecation(version, spec),
             etag=hashlib.sha256(msgspec.json.encode(version)).hexdigest(),
         )
+
+
+def holds(crd: apiextensions.CustomResourceDefinition, condition: str) -> bool:
+    """Whether that condition of the definition is True."""
+    return any(item.type == condition and item.status == "True" for item in crd.status.conditions)
 
 
 def _deprecation(
@@ -164,6 +179,13 @@ def plain_schema(schema: apiextensions.JSONSchemaProps | None) -> dict[str, Any]
     """A schema as plain data."""
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema)) if schema is not None else {}
     return plain
+
+
+def has_rules(schema: Any) -> bool:
+    """Whether a rule stands anywhere in the schema."""
+    if isinstance(schema, dict):
+        return bool(schema.get("x-kubernetes-validations")) or any(map(has_rules, schema.values()))
+    return isinstance(schema, list) and any(map(has_rules, schema))
 
 
 def check_head(type_: type[CustomObject], plain: Mapping[str, Any]) -> None:

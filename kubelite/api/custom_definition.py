@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kubelite.api import apiextensions_v1 as apiextensions
-from kubelite.api.custom import plain_schema
+from kubelite.api.custom import holds, plain_schema
 from kubelite.api.custom_structural import at_field, check_schema, has_defaults
 from kubelite.api.errors import BadRequest, FieldError
 from kubelite.api.validation_field import (
@@ -76,45 +76,6 @@ def _check_parts(schema: apiextensions.JSONSchemaProps) -> None:
             raise BadRequest(f"{what}: {error}") from None
     for part in parts:
         _check_parts(part)
-
-
-def created_definition(crd: Crd) -> Crd:
-    """A definition as it is to be created: only the server says what is accepted and stored."""
-    stored = tuple(item.name for item in crd.spec.versions if item.storage)[:1]
-    return replace(crd, status=apiextensions.CustomResourceDefinitionStatus(stored_versions=stored))
-
-
-def updated_definition(new: Crd, old: Crd) -> Crd:
-    """`new` with the storage version among those that may be in the store."""
-    stored = new.status.stored_versions
-    added = tuple(item.name for item in new.spec.versions if item.storage and item.name not in stored)[:1]
-    return replace(new, status=replace(new.status, stored_versions=(*stored, *added))) if added else new
-
-
-def condition(crd: Crd, type_: str) -> apiextensions.CustomResourceDefinitionCondition | None:
-    return next((item for item in crd.status.conditions if item.type == type_), None)
-
-
-def holds(crd: Crd, type_: str) -> bool:
-    found = condition(crd, type_)
-    return found is not None and found.status == "True"
-
-
-def unsupported(plain: dict[str, Any]) -> list[str]:
-    """What a definition that a client sent asks for and will not get."""
-    found = []
-    if _mentions(plain, "x-kubernetes-validations"):
-        found.append("x-kubernetes-validations: rules are kept but not enforced")
-    conversion = plain["spec"].get("conversion") if isinstance(plain.get("spec"), dict) else None
-    if isinstance(conversion, dict) and conversion.get("strategy") == "Webhook":
-        found.append("spec.conversion.webhook: is not called, only the storage version is served")
-    return found
-
-
-def _mentions(plain: Any, key: str) -> bool:
-    if isinstance(plain, dict):
-        return bool(plain.get(key)) or any(_mentions(item, key) for item in plain.values())
-    return isinstance(plain, list) and any(_mentions(item, key) for item in plain)
 
 
 def validate_definition(crd: Crd) -> Errors:

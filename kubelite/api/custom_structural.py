@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from kubelite.api.custom import Schema
+from kubelite.api.custom import Schema, has_rules
 from kubelite.api.custom_schema import prune
 from kubelite.api.custom_validation import check_embedded
 from kubelite.api.custom_values import check_values, is_pattern
@@ -71,7 +71,16 @@ def check_schema(schema: Schema, path: str, *, has_status: bool = False) -> Erro
     structural = _form(schema, "root", path) + _completeness(schema, schema, path)
     structural.sort(key=str)
     found += structural or _defaults(schema, path)
-    return found + _standard(schema, path, is_root=True)
+    found += _standard(schema, path, is_root=True)
+    return found if found or not has_rules(schema) else _rules(schema, path)
+
+
+def _rules(schema: Schema, path: str) -> Errors:
+    """Rules are looked at where everything else is sound."""
+    from kubelite.api.custom_rules_check import check_rule_texts, check_rules_compile
+
+    found = check_rule_texts(schema, path)
+    return found or check_rules_compile(schema, path)
 
 
 def has_defaults(schema: Any) -> bool:

@@ -18,6 +18,14 @@ from kubelite.api.validation_field import Errors, dns1035_label, invalid, path_s
 from kubelite.api.validation_meta import validate_metadata
 
 _MAX_INT32 = 2**31 - 1
+#: What keeps an object's rules from being looked at.
+_BLOCKING = frozenset(
+    ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
+)
+_NOT_CHECKED = (
+    "some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation"
+)
 
 
 def validate_custom(obj: CustomObject, old: CustomObject | None = None, *, subresource: str = "") -> Errors:
@@ -38,7 +46,20 @@ def validate_custom(obj: CustomObject, old: CustomObject | None = None, *, subre
         found += check_embedded(obj.content, schema, "")
     if old is None or not check_lists(old.content, schema, ""):
         found += check_lists(obj.content, schema, "")
-    return found
+    return found + _rules(obj, old, found)
+
+
+def _rules(obj: CustomObject, old: CustomObject | None, found: Errors) -> Errors:
+    """What the rules of the schema say; they are not asked about an object whose form is wrong."""
+    definition = type(obj).definition
+    if not definition.has_rules:
+        return []
+    if any(error.type in _BLOCKING for error in found):
+        return [FieldError("FieldValueInvalid", "<nil>", f'Invalid value: "null": {_NOT_CHECKED}')]
+    from kubelite.api.custom_rules import check_rules, rules_of
+
+    rules = rules_of(definition)
+    return check_rules(rules, _whole(obj), _whole(old) if old is not None else None) if rules else []
 
 
 def _whole(obj: CustomObject) -> dict[str, Any]:

@@ -6,9 +6,7 @@ k8s.io/apiextensions-apiserver v0.33 pkg/apiserver/validation/{validation,ratche
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from kubelite.api.custom import Schema
@@ -116,16 +114,19 @@ def _string(value: str, schema: Schema, name: str) -> Iterator[FieldError]:
         yield FieldError("FieldValueTypeInvalid", name, f"Invalid value: {show(value)}: {text}")
 
 
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """Raises: re.error."""
-    return re.compile(pattern.replace(r"\z", r"\Z"))
+def _compiled(pattern: str) -> Any:
+    """Raises: CelError."""
+    from kubelite.api.cel.regex import compiled  # loaded with the first pattern
+
+    return compiled(pattern)
 
 
 def is_pattern(pattern: str) -> bool:
+    from kubelite.api.cel.errors import CelError
+
     try:
         _compiled(pattern)
-    except re.error:
+    except CelError:
         return False
     return True
 

@@ -9,8 +9,8 @@ import ipaddress
 from typing import Any
 
 from kubelite.api import networking_v1 as networking, policy_v1 as policy, rbac_v1 as rbac
-from kubelite.api.validation_container import PROTOCOLS
 from kubelite.api.validation_field import (
+    PROTOCOLS,
     Errors,
     dns1035_label,
     dns_subdomain,

@@ -17,8 +17,7 @@ from kubelite.actor.clock import Clock
 from kubelite.actor.log import get_logger
 from kubelite.api import errors
 from kubelite.api.apiextensions_v1 import CustomResourceDefinition as Crd
-from kubelite.api.custom import CustomObject, Definition, define, definitions_of, make_type
-from kubelite.api.custom_definition import holds
+from kubelite.api.custom import CustomObject, Definition, define, definitions_of, holds, make_type
 from kubelite.api.meta import DeleteOptions
 from kubelite.api.scheme import Resource
 from kubelite.api.timestamp import rfc3339
@@ -54,6 +53,7 @@ class CustomResources:
         self._woken = anyio.Event()
         self._synced = anyio.Event()
         self._error: Exception | None = None
+        self._tasks: TaskGroup | None = None
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Raises: StatusError when the watch is lost; the supervisor starts again with the present state."""
@@ -64,6 +64,7 @@ class CustomResources:
             await self._synced.wait()
             task_status.started()
             async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
                 while True:
                     await self._woken.wait()
                     self._woken = anyio.Event()
@@ -71,6 +72,7 @@ class CustomResources:
                         raise self._error
                     await self._decide(tasks)
         finally:
+            self._tasks = None
             handle.close()
 
     # -- what is there -------------------------------------------------------------------------------------------------
@@ -110,10 +112,19 @@ class CustomResources:
                 has_changed = True
             if definition.is_served:
                 served.append(_resource(crd, type_))
+            if definition.conversion is not None:
+                self._convert()
         self._types = types
         if has_changed or served != self._served:
             self._served = served
             self._registry.serve_custom(served)
+
+    def _convert(self) -> None:
+        """From now on conversion webhooks are asked."""
+        if self._registry.entries.converter is None:
+            from kubelite.apiserver.conversions import Conversions
+
+            self._registry.entries.converter = Conversions(self._registry, self._clock, lambda: self._tasks)
 
     def _established(self) -> Iterator[tuple[Crd, Definition]]:
         for crd in self._crds.values():
@@ -156,7 +167,7 @@ class CustomResources:
         text = "CustomResource deletion is in progress"
         status = set_condition(crd.status, "Terminating", True, "InstanceDeletionInProgress", text, now=now)
         await self._write(replace(crd, status=status))
-        for definition in definitions_of(crd):
+        for definition in sorted(definitions_of(crd), key=lambda item: not item.is_stored):
             if (type_ := self._types.get((uid, definition.version))) is not None:
                 resource = _resource(crd, type_)
                 await self._registry.delete_collection(resource, "", ListParams(), DeleteOptions(), _CONTEXT)

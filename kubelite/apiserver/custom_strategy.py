@@ -1,4 +1,4 @@
-"""What is set and kept when objects of custom kinds are written, and the fields by which they are selected. Pure.
+"""What is set and kept when custom kinds and their objects are written, and the fields by which these are selected. Pure.
 
 Source: k8s.io/apiextensions-apiserver v0.33 pkg/registry/customresource/{strategy,status_strategy}.go
 """
@@ -10,9 +10,26 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from kubelite.api.apiextensions_v1 import (
+    CustomResourceDefinition as Crd,
+    CustomResourceDefinitionStatus as CrdStatus,
+)
 from kubelite.api.custom import CustomObject, at_path
 from kubelite.api.errors import MethodNotAllowed
 from kubelite.api.meta import Object
+
+
+def created_definition(crd: Crd) -> Crd:
+    """A definition as it is to be created: only the server says what is accepted and stored."""
+    stored = tuple(item.name for item in crd.spec.versions if item.storage)[:1]
+    return replace(crd, status=CrdStatus(stored_versions=stored))
+
+
+def updated_definition(new: Crd, old: Crd) -> Crd:
+    """`new` with the storage version among those that may be in the store."""
+    stored = new.status.stored_versions
+    added = tuple(item.name for item in new.spec.versions if item.storage and item.name not in stored)[:1]
+    return replace(new, status=replace(new.status, stored_versions=(*stored, *added))) if added else new
 
 
 def check_creatable(type_: type[Object]) -> None:

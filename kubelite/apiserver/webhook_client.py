@@ -1,4 +1,4 @@
-"""The call of one admission webhook: an AdmissionReview over HTTPS, and what came of it.
+"""The call of a webhook over HTTPS: of one for admission with an AdmissionReview, and what came of it.
 
 The one file that knows aiohttp's client side in this room; it is loaded with the first call.
 Source: k8s.io/apiserver pkg/util/webhook, pkg/admission/plugin/webhook/request
@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 import msgspec
 
-from kubelite.api import admissionregistration_v1 as registration, core_v1 as core
+from kubelite.api import admissionregistration_v1 as registration, apiextensions_v1 as apiextensions, core_v1 as core
 from kubelite.api.meta import Status
 from kubelite.apiserver.admission import Finder
 from kubelite.apiserver.webhook_match import Webhook
@@ -22,6 +22,9 @@ _TIMEOUT_S = 10
 #: Answers that are read at most.
 _MOST_BYTES = 3 * 1024 * 1024
 _MOST_AUTHORITIES = 64
+
+
+ClientConfig = registration.WebhookClientConfig | apiextensions.WebhookClientConfig
 
 
 class CallFailed(Exception):
@@ -58,16 +61,24 @@ async def call_webhook(hook: Webhook, request: dict[str, Any], finder: Finder) -
     version = next((known for known in hook.admission_review_versions if known in ("v1", "v1beta1")), "v1")
     review = {"kind": "AdmissionReview", "apiVersion": f"admission.k8s.io/{version}", "request": request}
     timeout_s = hook.timeout_seconds or _TIMEOUT_S
-    target = await _target(hook.client_config, finder, timeout_s)
     try:
-        with anyio.fail_after(timeout_s):
-            body = await _post(target, msgspec.json.encode(review), hook.client_config.ca_bundle)
-    except TimeoutError:
-        raise CallFailed(f'failed to call webhook: Post "{target.shown}": context deadline exceeded') from None
+        body = await post(hook.client_config, msgspec.json.encode(review), finder, timeout_s=timeout_s)
+    except CallFailed as error:
+        raise CallFailed(f"failed to call webhook: {error}") from error
     return _understood(body, request["uid"], version)
 
 
-async def _target(client: registration.WebhookClientConfig, finder: Finder, timeout_s: int) -> _Target:
+async def post(client: ClientConfig, body: bytes, finder: Finder, *, timeout_s: int) -> bytes:
+    """The answer's body. Raises: CallFailed."""
+    target = await _target(client, finder, timeout_s)
+    try:
+        with anyio.fail_after(timeout_s):
+            return await _post(target, body, client.ca_bundle)
+    except TimeoutError:
+        raise CallFailed(f'Post "{target.shown}": context deadline exceeded') from None
+
+
+async def _target(client: ClientConfig, finder: Finder, timeout_s: int) -> _Target:
     """Raises: CallFailed."""
     query = f"timeout={timeout_s}s"
     if client.service is None:
@@ -78,7 +89,7 @@ async def _target(client: registration.WebhookClientConfig, finder: Finder, time
     service: core.Service | None = await finder.find(core.Service, ref.name, ref.namespace)
     shown = f"https://{host}:{port}{path}?{query}"
     if service is None:
-        raise CallFailed(f'failed to call webhook: Post "{shown}": service "{ref.name}" not found')
+        raise CallFailed(f'Post "{shown}": service "{ref.name}" not found')
     address = service.spec.external_name if service.spec.type == "ExternalName" else service.spec.cluster_ip
     return _Target(url=f"https://{address}:{port}{path}?{query}", shown=shown, host=host)
 
@@ -104,10 +115,10 @@ async def _post(target: _Target, body: bytes, ca_bundle: bytes) -> bytes:
             text = await answer.content.read(_MOST_BYTES)
             if not 200 <= answer.status < 300:
                 words = text.decode(errors="replace").strip() or answer.reason
-                raise CallFailed(f"failed to call webhook: the server responded with {answer.status}: {words}")
+                raise CallFailed(f"the server responded with {answer.status}: {words}")
             return text
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise CallFailed(f'failed to call webhook: Post "{target.shown}": {error}') from error
+        raise CallFailed(f'Post "{target.shown}": {error}') from error
 
 
 @lru_cache(_MOST_AUTHORITIES)

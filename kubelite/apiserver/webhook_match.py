@@ -1,20 +1,28 @@
-"""Which admission webhooks a request concerns. Pure.
+"""Which admission webhooks and policies a request concerns. Pure.
 
 Source: k8s.io/apiserver pkg/admission/plugin/webhook/predicates/{rules,namespace,object}
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from kubelite.api import admissionregistration_v1 as registration, core_v1 as core
+from kubelite.api.meta import LabelSelector
+from kubelite.api.scheme import Resource
 from kubelite.api.selectors import matches
 from kubelite.apiserver.admission import Attributes
 
 Webhook = registration.MutatingWebhook | registration.ValidatingWebhook
-#: Kinds that no webhook sees, so that none can lock everybody out.
-_EXEMPT = (
+#: See `concerns`.
+Labels = Mapping[str, str] | None
+#: The other versions of a request's objects.
+Others = Callable[[], Sequence[Resource]]
+#: Kinds that no webhook or policy sees, so that none can lock everybody out.
+EXEMPT = (
     registration.MutatingWebhookConfiguration,
     registration.ValidatingWebhookConfiguration,
     registration.ValidatingAdmissionPolicy,
@@ -23,14 +31,55 @@ _EXEMPT = (
 
 
 def concerns(
-    hook: Webhook, attributes: Attributes, obj: Any, old: Any, namespace_labels: Mapping[str, str] | None
-) -> bool:
-    """`namespace_labels`: those of the object's namespace, or of itself if it is one; None for other cluster-scoped kinds."""
-    if attributes.resource.type in _EXEMPT or not any(_rule_matches(rule, attributes) for rule in hook.rules):
-        return False
-    if namespace_labels is not None and not matches(hook.namespace_selector, namespace_labels):
-        return False
-    selector = hook.object_selector
+    hook: Webhook, attributes: Attributes, obj: Any, old: Any, namespace_labels: Labels, others: Others = tuple
+) -> Resource | None:
+    """The version in which it wants to see the object, or None. `namespace_labels`: those of the object's namespace, or of
+
+    itself if it is one; None for other cluster-scoped kinds.
+    """
+    if attributes.resource.type in EXEMPT:
+        return None
+    found = _version(hook.rules, hook.match_policy, attributes, others)
+    if found is None or (namespace_labels is not None and not matches(hook.namespace_selector, namespace_labels)):
+        return None
+    return found if _selects(hook.object_selector, obj, old) else None
+
+
+def is_matched(
+    wanted: registration.MatchResources,
+    attributes: Attributes,
+    obj: Any,
+    old: Any,
+    namespace_labels: Labels,
+    others: Others = tuple,
+) -> Resource | None:
+    """The version in which a policy or its binding wants to see the object of a request; None if it is not about it."""
+    if namespace_labels is not None and not matches(wanted.namespace_selector, namespace_labels):
+        return None
+    if not _selects(wanted.object_selector, obj, old):
+        return None
+    if _version(wanted.exclude_resource_rules, wanted.match_policy, attributes, others) is not None:
+        return None
+    if not wanted.resource_rules:
+        return attributes.resource
+    return _version(wanted.resource_rules, wanted.match_policy, attributes, others)
+
+
+def _version(
+    rules: Sequence[registration.RuleWithOperations], policy: str | None, attributes: Attributes, others: Others
+) -> Resource | None:
+    """The request's own version if a rule names it, else another that one does, if that counts as equivalent."""
+    if any(_rule_matches(rule, attributes) for rule in rules):
+        return attributes.resource
+    if policy != "Equivalent" or not rules:
+        return None
+    for other in others():
+        if any(_rule_matches(rule, replace(attributes, resource=other)) for rule in rules):
+            return other
+    return None
+
+
+def _selects(selector: LabelSelector | None, obj: Any, old: Any) -> bool:
     return any(each is not None and matches(selector, each.metadata.labels) for each in (obj, old))
 
 
@@ -48,8 +97,10 @@ def _rule_matches(rule: registration.RuleWithOperations, attributes: Attributes)
     (True, False)
     """
     resource = attributes.resource
+    names = rule.resource_names if isinstance(rule, registration.NamedRuleWithOperations) else ()
     return (
-        _has(rule.operations, attributes.operation)
+        (not names or attributes.name in names)
+        and _has(rule.operations, attributes.operation)
         and _has(rule.api_groups, resource.group)
         and _has(rule.api_versions, resource.version)
         and any(_resource_matches(pattern, attributes) for pattern in rule.resources)

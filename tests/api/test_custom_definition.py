@@ -8,10 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from kubelite.api.apiextensions_v1 import CustomResourceDefinitionCondition
-from kubelite.api.custom_definition import created_definition, unsupported, updated_definition
 from kubelite.api.errors import BadRequest
 from kubelite.api.validation import validate, validate_update
-from tests.api.custom_kinds import SCHEMA, definition, plain_definition, version, widgets
+from kubelite.apiserver.custom_strategy import created_definition, updated_definition
+from tests.api.custom_kinds import SCHEMA, definition, version, widgets
 
 
 def texts(*versions: dict[str, Any]) -> list[str]:
@@ -89,14 +89,6 @@ def test_a_version_that_may_be_stored_cannot_be_dropped() -> None:
     assert any(
         "was previously a storage version" in str(error) for error in validate_update(new, old, namespaced=False)
     )
-
-
-def test_what_is_not_done_is_said() -> None:
-    rules = {"x-kubernetes-validations": [{"rule": "true"}]}
-    plain = plain_definition(with_schema(type="object", properties={"webhook": {"type": "string"}}, **rules))
-    assert unsupported(plain) == ["x-kubernetes-validations: rules are kept but not enforced"]
-    plain["spec"]["conversion"] = {"strategy": "Webhook"}
-    assert len(unsupported(plain)) == 2
 
 
 def test_a_deprecated_version_names_the_one_to_use() -> None:

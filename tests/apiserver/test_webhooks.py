@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from kubelite.actor.clock import SystemClock
-from kubelite.api import admissionregistration_v1 as registration, core_v1 as core
-from kubelite.api.errors import BadRequest, InternalError, Unknown
+from kubelite.api import admissionregistration_v1 as registration, autoscaling_v1, core_v1 as core
+from kubelite.api.errors import BadRequest, Forbidden, InternalError, Invalid, Unknown
 from kubelite.api.meta import LabelSelector, ObjectMeta
 from kubelite.apiserver.certs import Pki
 from kubelite.apiserver.interface import Context
@@ -193,3 +194,81 @@ def _selecting(hook: registration.ValidatingWebhook) -> registration.ValidatingW
 
 async def _empty(c: Cluster) -> registration.ValidatingWebhookConfiguration:
     return await c.client.create(registration.ValidatingWebhookConfiguration(metadata=ObjectMeta(name="old")))
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_asked"),
+    [
+        ("object.metadata.name == 'settings'", True),
+        ("object.metadata.name == 'other'", False),
+        ("request.userInfo.username == 'system:apiserver' && oldObject == null", True),
+        ("!authorizer.group('').resource('configmaps').namespace('default').check('breakglass').allowed()", False),
+    ],
+)
+async def test_match_conditions_say_whether_a_webhook_is_asked(
+    tmp_path: Path, expression: str, *, is_asked: bool
+) -> None:
+    async with cluster() as c, hook_server(tmp_path, lambda _: {"allowed": True}) as hook:
+        conditions = (registration.MatchCondition(name="c", expression=expression),)
+        await validate_by(c, hook.client(), match_conditions=conditions)
+        await mutate_by(c, hook.client(), "one", match_conditions=conditions)
+        await c.client.create(config())
+        assert len(hook.seen) == (2 if is_asked else 0)
+
+
+@pytest.mark.parametrize(("failure_policy", "is_refused"), [("Fail", True), ("Ignore", False)])
+async def test_a_match_condition_that_fails_counts_as_the_failure_policy_says(
+    tmp_path: Path, failure_policy: str, *, is_refused: bool
+) -> None:
+    async with cluster() as c, hook_server(tmp_path, lambda _: {"allowed": False}) as hook:
+        conditions = (registration.MatchCondition(name="c", expression="object.no == 1"),)
+        await validate_by(c, hook.client(), match_conditions=conditions, failure_policy=failure_policy)
+        if is_refused:
+            with pytest.raises(Forbidden) as error:
+                await c.client.create(config())
+            why = "expression 'object.no == 1' resulted in error: no such key: no"
+            assert error.value.message == f'configmaps "settings" is forbidden: {why}'
+        else:
+            await c.client.create(config())
+        assert hook.seen == []
+
+
+async def test_a_match_condition_that_is_no_expression_is_refused() -> None:
+    async with cluster() as c:
+        conditions = (registration.MatchCondition(name="c", expression="object."),)
+        client = registration.WebhookClientConfig(url="https://example.com/")
+        with pytest.raises(Invalid) as error:
+            await validate_by(c, client, match_conditions=conditions)
+        assert 'webhooks[0].matchConditions[0].expression: Invalid value: "object.": compilation failed: ERROR: ' in (
+            error.value.message
+        )
+
+
+@pytest.mark.parametrize(("match_policy", "most"), [("Equivalent", 7), ("Exact", 3)])
+async def test_a_webhook_may_see_and_change_another_version_of_the_object(
+    tmp_path: Path, match_policy: str, most: int
+) -> None:
+    change = patch({"op": "replace", "path": "/spec/maxReplicas", "value": 7})
+    async with cluster() as c, hook_server(tmp_path, lambda _: change) as hook:
+        rule = replace(
+            CONFIGS, api_groups=("autoscaling",), api_versions=("v2",), resources=("horizontalpodautoscalers",)
+        )
+        made = registration.MutatingWebhook(
+            name="scaler.example.com",
+            client_config=hook.client(),
+            rules=(rule,),
+            match_policy=match_policy,
+            admission_review_versions=("v1",),
+            side_effects="None",
+        )
+        await c.client.create(
+            registration.MutatingWebhookConfiguration(metadata=ObjectMeta(name="change"), webhooks=(made,))
+        )
+        target = autoscaling_v1.CrossVersionObjectReference(kind="Deployment", name="web", api_version="apps/v1")
+        spec = autoscaling_v1.HorizontalPodAutoscalerSpec(max_replicas=3, scale_target_ref=target)
+        metadata = ObjectMeta(name="web", namespace="default")
+        created = await c.client.create(autoscaling_v1.HorizontalPodAutoscaler(metadata=metadata, spec=spec))
+        assert created.spec.max_replicas == most
+        for asked in hook.seen:
+            assert asked["object"]["apiVersion"] == "autoscaling/v2"
+            assert (asked["kind"]["version"], asked["requestKind"]["version"]) == ("v2", "v1")
