@@ -8,8 +8,9 @@ k8s.io/apiserver pkg/admission/plugin/namespace/lifecycle
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
+import anyio
 import msgspec
 from msgspec.structs import replace
 
@@ -17,7 +18,7 @@ from kubelite.api import core_v1 as core, scheduling_v1 as scheduling
 from kubelite.api.errors import Forbidden, StatusError, details, forbidden, not_found
 from kubelite.api.meta import Object, StatusCause
 from kubelite.api.scheme import Resource, Scheme
-from kubelite.apiserver.interface import Context, Entry, User
+from kubelite.apiserver.interface import Change, Context, Entry, ListParams, User, WatchHandle, WatchSink
 
 #: Namespaces that must not go.
 IMMORTAL = ("default", "kube-system", "kube-public")
@@ -26,6 +27,8 @@ _REVIEWS = ("localsubjectaccessreviews",)
 _TOLERATION_S = 300
 _TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TOKEN_S = 3607
+#: How long a pod waits for the default account of its namespace. Source: kubernetes plugin/pkg/admission/serviceaccount
+_ACCOUNT_S = 1.5
 
 
 class Attributes(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,11 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     user: User
     dry_run: bool = False
     warnings: list[str] = msgspec.field(default_factory=list)  #: for the client, whatever comes of the request
+    annotations: dict[str, str] | None = None  #: for the audit log, if there is one
+
+    def annotate(self, key: str, value: str) -> None:
+        if self.annotations is not None:
+            self.annotations[key] = value
 
     def refusal(self, why: str) -> Forbidden:
         return forbidden(self.resource.group, self.resource.plural, self.name, why)
@@ -59,6 +67,25 @@ class Cluster(Finder, Protocol):
     async def modify(
         self, resource: Resource, name: str, namespace: str, change: Callable[[Any], Any], ctx: Context
     ) -> Entry: ...
+
+
+@runtime_checkable
+class Watchable(Finder, Protocol):
+    """The state, and how it goes on."""
+
+    @property
+    def scheme(self) -> Scheme: ...
+    def watch(self, resource: Resource, namespace: str, params: ListParams, sink: WatchSink) -> WatchHandle: ...
+
+
+@runtime_checkable
+class Versions(Protocol):
+    """The kinds, and their objects in each version."""
+
+    @property
+    def scheme(self) -> Scheme: ...
+    async def convert(self, obj: Any, resource: Resource) -> Any:
+        """`obj` in the version of `resource`. Raises: StatusError."""
 
 
 class Plugin(Protocol):
@@ -137,6 +164,8 @@ class ServiceAccounts:
             return obj
         name = pod.spec.service_account_name or "default"
         account = await finder.find(core.ServiceAccount, name, attributes.namespace)
+        if account is None and name == "default" and isinstance(finder, Watchable):
+            account = await _default_account(finder, attributes.namespace)
         if account is None:
             who = f"{attributes.namespace}/{name}"
             raise attributes.refusal(f'error looking up service account {who}: serviceaccount "{name}" not found')
@@ -148,6 +177,33 @@ class ServiceAccounts:
         if self._token_suffix is not None and _wants_token(account, spec):
             spec = with_token(spec, f"kube-api-access-{self._token_suffix()}")
         return pod if spec is pod.spec else replace(pod, spec=spec)
+
+
+class _Appearance:
+    """The end of a watch at which an object appears."""
+
+    def __init__(self) -> None:
+        self.event = anyio.Event()
+
+    def deliver(self, changes: Sequence[Change], revision: int) -> None:
+        if any(change.type != "DELETED" for change in changes):
+            self.event.set()
+
+    def lost(self, error: Exception) -> None:
+        self.event.set()
+
+
+async def _default_account(finder: Watchable, namespace: str) -> core.ServiceAccount | None:
+    """The account that a new namespace is about to get: waits a while for it."""
+    appearance, params = _Appearance(), ListParams(field_selector="metadata.name=default")
+    handle = finder.watch(finder.scheme.of(core.ServiceAccount), namespace, params, appearance)
+    try:
+        with anyio.move_on_after(_ACCOUNT_S):
+            await appearance.event.wait()
+    finally:
+        handle.close()
+    found: core.ServiceAccount | None = await finder.find(core.ServiceAccount, "default", namespace)
+    return found
 
 
 def _wants_token(account: core.ServiceAccount, spec: core.PodSpec) -> bool:

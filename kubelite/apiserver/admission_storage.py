@@ -1,7 +1,7 @@
-"""Admission that looks up a class, or keeps what is in use: storage and ingress classes, runtime classes, protection.
+"""Admission that looks up a class, or keeps what is in use: storage and ingress classes, protection, growth.
 
 Source: kubernetes plugin/pkg/admission/{storage/storageclass/setdefault,storage/storageobjectinuseprotection,
-network/defaultingressclass,runtimeclass}
+network/defaultingressclass}
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.api import core_v1 as core, networking_v1 as networking, node_v1 as node, storage_v1 as storage
+from kubelite.api import core_v1 as core, networking_v1 as networking, storage_v1 as storage
 from kubelite.api.meta import Object
-from kubelite.apiserver.admission import Attributes, Finder
+from kubelite.api.quantity import parse
+from kubelite.apiserver.admission import Attributes, Cluster, Finder
 
 _PROTECTIONS: dict[type[Object], str] = {
     core.PersistentVolume: "kubernetes.io/pv-protection",
@@ -76,40 +77,25 @@ class StorageObjectInUseProtection:
         return replace(obj, metadata=replace(obj.metadata, finalizers=(*obj.metadata.finalizers, finalizer)))
 
 
-class RuntimeClasses:
-    """A pod of a runtime class gets the class's overhead, node selector and tolerations."""
+class ClaimResize:
+    """Only a bound claim of a class that says so may ask for more. Implements `admission.Validator`.
 
-    async def admit(self, attributes: Attributes, obj: Any, old: Any, finder: Finder) -> Any:
-        if not _creates(attributes, core.Pod):
-            return obj
-        spec, name = obj.spec, obj.spec.runtime_class_name
-        if name is None:
-            if spec.overhead:
-                raise attributes.refusal("pod rejected: Pod Overhead set without corresponding RuntimeClass Overhead")
-            return obj
-        found = await finder.find(node.RuntimeClass, name)
-        if found is None:
-            raise attributes.refusal(f'pod rejected: RuntimeClass "{name}" not found')
-        if found.overhead is not None:
-            fixed = found.overhead.pod_fixed
-            if spec.overhead and spec.overhead != fixed:
-                raise attributes.refusal("pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
-            spec = replace(spec, overhead=fixed)
-        elif spec.overhead:
-            raise attributes.refusal("pod rejected: Pod Overhead set without corresponding RuntimeClass Overhead")
-        if found.scheduling is not None:
-            spec = _scheduled(attributes, spec, found.scheduling)
-        return replace(obj, spec=spec)
+    Source: kubernetes plugin/pkg/admission/storage/persistentvolume/resize
+    """
 
-
-def _scheduled(attributes: Attributes, spec: core.PodSpec, scheduling: node.Scheduling) -> core.PodSpec:
-    for key, value in scheduling.node_selector.items():
-        if spec.node_selector.get(key, value) != value:
-            theirs = f"the {key} key is set to {value!r} by the RuntimeClass"
-            raise attributes.refusal(f"conflict: {theirs} and to {spec.node_selector[key]!r} by the pod")
-    missing = tuple(each for each in scheduling.tolerations if each not in spec.tolerations)
-    return replace(
-        spec,
-        node_selector={**spec.node_selector, **scheduling.node_selector},
-        tolerations=(*spec.tolerations, *missing),
-    )
+    async def validate(self, attributes: Attributes, obj: Any, old: Any, cluster: Cluster) -> None:
+        """Raises: Forbidden."""
+        if attributes.resource.type is not core.PersistentVolumeClaim or attributes.operation != "UPDATE":
+            return
+        if attributes.subresource:
+            return
+        new_size, old_size = (each.spec.resources.requests.get("storage", "0") for each in (obj, old))
+        if new_size == old_size or parse(new_size) <= parse(old_size):
+            return
+        if old.status.phase != "Bound":
+            raise attributes.refusal("Only bound persistent volume claims can be expanded")
+        name = old.metadata.annotations.get(_OLD_STORAGE) or old.spec.storage_class_name
+        found = await cluster.find(storage.StorageClass, name) if name else None
+        if found is None or not found.allow_volume_expansion:
+            why = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must"
+            raise attributes.refusal(f"{why} support resize")

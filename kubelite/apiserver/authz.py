@@ -1,4 +1,4 @@
-"""Who may do what: the question as a value, the answer, and the actor that answers by RBAC.
+"""Who may do what: the question as a value, the answer, and the actor that answers by RBAC (and for nodes by what they run).
 
 `RbacAuthorizer` keeps `rbac.Rules` current by watching roles and bindings, and makes the default ones that are missing when it
 starts. system:masters may do everything, before any rule is read.
@@ -16,14 +16,18 @@ from anyio.abc import TaskStatus
 
 from kubelite.actor.log import get_logger
 from kubelite.api import errors, rbac_v1 as rbac
-from kubelite.api.meta import Object, StatusDetails
+from kubelite.api.core_v1 import Namespace
+from kubelite.api.meta import Object, ObjectMeta, StatusDetails
+from kubelite.apiserver.admission_nodes import NODES, node_of
 from kubelite.apiserver.interface import Change, Context, ListParams, Registry, User, WatchHandle
 from kubelite.apiserver.rbac import Rules
 from kubelite.apiserver.rbac_defaults import default_objects
+from kubelite.apiserver.rbac_reconcile import reconciled
 from kubelite.apiserver.request import RequestInfo
 
 MASTERS = "system:masters"
 _KINDS: tuple[type[Object], ...] = (rbac.ClusterRole, rbac.ClusterRoleBinding, rbac.Role, rbac.RoleBinding)
+_CONTEXT = Context(user=User(name="system:apiserver", groups=(MASTERS,)), cause="default RBAC objects")
 _log = get_logger(__name__)
 
 
@@ -39,6 +43,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    field_selector: str = ""
 
     @property
     def full_resource(self) -> str:
@@ -50,13 +55,20 @@ class Decision(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Held(msgspec.Struct, frozen=True):
+    """The rules that apply to a user; `problem` says why they may not be all."""
+
+    rules: Sequence[rbac.PolicyRule]
+    problem: str = ""
+
+
 class Authorizer(Protocol):
-    def authorize(self, attributes: Attributes) -> Decision: ...
-    def rules_for(self, user: User, namespace: str) -> Sequence[rbac.PolicyRule]:
+    async def authorize(self, attributes: Attributes) -> Decision: ...
+    def rules_for(self, user: User, namespace: str) -> Held:
         """Everything that `user` may do in `namespace`, for SelfSubjectRulesReview."""
 
 
-def attributes_of(user: User, info: RequestInfo) -> Attributes:
+def attributes_of(user: User, info: RequestInfo, field_selector: str = "") -> Attributes:
     if not info.is_resource:
         return Attributes(user=user, verb=info.verb, path=info.path)
     return Attributes(
@@ -68,6 +80,7 @@ def attributes_of(user: User, info: RequestInfo) -> Attributes:
         subresource=info.subresource,
         namespace=info.namespace,
         name=info.name,
+        field_selector=field_selector,
     )
 
 
@@ -89,7 +102,10 @@ def forbidden(attributes: Attributes, reason: str = "") -> errors.Forbidden:
 
 
 class RbacAuthorizer:
-    """Implements `Authorizer`; an actor. It keeps `rules` current, which an `EscalationCheck` may share."""
+    """Implements `Authorizer`, nodes by `NodeAuthorizer` first; an actor.
+
+    It keeps `rules` current, which an `EscalationCheck` may share.
+    """
 
     name = "rbac-authorizer"
 
@@ -97,18 +113,24 @@ class RbacAuthorizer:
         self._registry = registry
         self._rules = rules or Rules()
 
-    def authorize(self, attributes: Attributes) -> Decision:
-        if MASTERS in attributes.user.groups:
-            return Decision(True)
-        return Decision(*self._rules.allow(attributes))
-
-    def rules_for(self, user: User, namespace: str) -> Sequence[rbac.PolicyRule]:
+    async def authorize(self, attributes: Attributes) -> Decision:
+        user = attributes.user
         if MASTERS in user.groups:
-            return (
-                rbac.PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",)),
-                rbac.PolicyRule(verbs=("*",), non_resource_urls=("*",)),
-            )
-        return [rule for _, rule in self._rules.visit(user, namespace)]
+            return Decision(True)
+        reason = ""
+        if NODES in user.groups and (node := node_of(user)) is not None:
+            from kubelite.apiserver.node_authorizer import NodeAuthorizer
+
+            decision = await NodeAuthorizer(self._registry).authorize(node, attributes)
+            if decision.allowed:
+                return decision
+            reason = decision.reason
+        allowed, why = self._rules.allow(attributes)
+        return Decision(allowed, why or reason)
+
+    def rules_for(self, user: User, namespace: str) -> Held:
+        problem = "node authorizer does not support user rule resolution" if node_of(user) is not None else ""
+        return Held([rule for _, rule in self._rules.visit(user, namespace)], problem)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Raises: StatusError when a watch is lost; the supervisor starts again with the present state."""
@@ -131,7 +153,13 @@ class RbacAuthorizer:
                 handle.close()
 
     async def _create_defaults(self) -> None:
-        missing = [obj for obj in default_objects() if not self._rules.has(obj)]
+        known = [(found, obj) for obj in default_objects() if (found := self._rules.like(obj)) is not None]
+        for found, wanted in known:
+            if (changed := reconciled(found, wanted)) is not None:
+                await self._update(changed)
+        missing = [obj for obj in default_objects() if self._rules.like(obj) is None]
+        for name in sorted({obj.metadata.namespace for obj in missing} - {""}):  # roles come before everything else
+            await self._create(Namespace(metadata=ObjectMeta(name=name)))
         async with anyio.create_task_group() as tasks:
             for obj in missing:
                 tasks.start_soon(self._create, obj)
@@ -139,12 +167,19 @@ class RbacAuthorizer:
             _log.info("Created default roles and bindings", count=len(missing))
 
     async def _create(self, obj: Object) -> None:
-        ctx = Context(user=User(name="system:apiserver", groups=(MASTERS,)), cause="default RBAC objects")
         resource = self._registry.scheme.of(type(obj))
         try:
-            await self._registry.create(resource, obj.metadata.namespace, obj, ctx)
-        except (errors.AlreadyExists, errors.NotFound):
+            await self._registry.create(resource, obj.metadata.namespace, obj, _CONTEXT)
+        except errors.AlreadyExists:
             _log.debug("Left a default role alone", kind=obj.kind, name=obj.metadata.name)
+
+    async def _update(self, obj: Object) -> None:
+        meta, resource = obj.metadata, self._registry.scheme.of(type(obj))
+        try:
+            await self._registry.update(resource, meta.name, meta.namespace, obj, _CONTEXT)
+            _log.info("Put back what was missing of a default role", kind=obj.kind, name=meta.name)
+        except (errors.Conflict, errors.NotFound):
+            _log.debug("Left a default role alone", kind=obj.kind, name=meta.name)
 
 
 class _Sink:

@@ -20,6 +20,8 @@ Binding = rbac.ClusterRoleBinding | rbac.RoleBinding
 Role = rbac.ClusterRole | rbac.Role
 _SubjectKey = tuple[str, str]
 _SA = "system:serviceaccount:"
+#: Questions whose rules are kept.
+_QUESTIONS = 4096
 
 
 class Rules:
@@ -28,16 +30,20 @@ class Rules:
     def __init__(self) -> None:
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._by_subject: dict[_SubjectKey, dict[tuple[str, str, str], Binding]] = {}
+        self._found: dict[tuple[object, ...], list[tuple[str, rbac.PolicyRule]]] = {}
 
     def clear(self) -> None:
         self._objects.clear()
         self._by_subject.clear()
+        self._found.clear()
 
-    def has(self, obj: Object) -> bool:
-        return _key(obj) in self._objects
+    def like(self, obj: Object) -> Object | None:
+        """The one of that kind and name."""
+        return self._objects.get(_key(obj))
 
     def apply(self, obj: Object, *, deleted: bool = False) -> None:
         """One change of a role or binding."""
+        self._found.clear()
         key = _key(obj)
         old = self._objects.pop(key, None)
         if isinstance(old, Binding):
@@ -52,10 +58,22 @@ class Rules:
 
     def allow(self, asked: Attributes) -> tuple[bool, str]:
         """Whether a rule allows it, and which binding did."""
-        for why, rule in self.visit(asked.user, asked.namespace):
-            if rule_allows(rule, asked):
+        for why, rule in self._concerning(asked):
+            if not rule.resource_names or asked.name in rule.resource_names:
                 return True, f"RBAC: allowed by {why}"
         return False, ""
+
+    def _concerning(self, asked: Attributes) -> list[tuple[str, rbac.PolicyRule]]:
+        """The rules that allow it for all or some names. Clients ask the same again and again: kept until a rule changes."""
+        user = asked.user
+        where = asked.path or (asked.group, asked.resource, asked.subresource)
+        question = (user.name, user.groups, asked.verb, where, asked.namespace)
+        if (found := self._found.get(question)) is None:
+            if len(self._found) >= _QUESTIONS:
+                self._found.clear()
+            found = [each for each in self.visit(user, asked.namespace) if rule_concerns(each[1], asked)]
+            self._found[question] = found
+        return found
 
     def visit(self, user: User, namespace: str) -> Iterator[tuple[str, rbac.PolicyRule]]:
         """(why, rule) of all that applies to `user` in `namespace`: cluster-wide bindings first."""
@@ -94,11 +112,12 @@ class Rules:
                         yield from other.rules
 
 
-def rule_allows(rule: rbac.PolicyRule, asked: Attributes) -> bool:
-    """
+def rule_concerns(rule: rbac.PolicyRule, asked: Attributes) -> bool:
+    """Whether the rule allows it, for the names that it is about.
+
     >>> from kubelite.apiserver.authz import Attributes
     >>> rule = rbac.PolicyRule(verbs=("get",), api_groups=("",), resources=("pods/*",))
-    >>> rule_allows(rule, Attributes(user=User(name="x"), verb="get", resource="pods", subresource="log"))
+    >>> rule_concerns(rule, Attributes(user=User(name="x"), verb="get", resource="pods", subresource="log"))
     False
     """
     if "*" not in rule.verbs and asked.verb not in rule.verbs:
@@ -107,7 +126,7 @@ def rule_allows(rule: rbac.PolicyRule, asked: Attributes) -> bool:
         return any(_path_matches(pattern, asked.path) for pattern in rule.non_resource_urls)
     if "*" not in rule.api_groups and asked.group not in rule.api_groups:
         return False
-    return _resource_matches(rule.resources, asked) and (not rule.resource_names or asked.name in rule.resource_names)
+    return _resource_matches(rule.resources, asked)
 
 
 def _resource_matches(resources: tuple[str, ...], asked: Attributes) -> bool:

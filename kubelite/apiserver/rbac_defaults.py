@@ -9,6 +9,7 @@ from functools import cache
 
 from kubelite.api.meta import LabelSelector, Object, ObjectMeta
 from kubelite.api.rbac_v1 import AggregationRule, ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject
+from kubelite.apiserver.rbac_defaults_components import component_objects
 
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 _NOTES = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
@@ -118,10 +119,12 @@ def _admin_rules() -> tuple[PolicyRule, ...]:
 _DISCOVERY = "/api /api/* /apis /apis/* /healthz /livez /openapi /openapi/* /readyz /version /version/"
 _ISSUER = "/.well-known/openid-configuration /openid/v1/jwks"
 _MONITORING = "/healthz /healthz/* /livez /livez/* /metrics /metrics/slis /readyz /readyz/*"
+_KUBELET_FINE = "nodes/configz nodes/healthz nodes/pods"
 _PUBLIC = "/healthz /livez /readyz /version /version/"
 
 
-def _node_rules() -> tuple[PolicyRule, ...]:
+@cache
+def node_rules() -> tuple[PolicyRule, ...]:
     return (
         _rule("create", "authentication.k8s.io", "tokenreviews"),
         _rule("create", "authorization.k8s.io", "localsubjectaccessreviews subjectaccessreviews"),
@@ -196,7 +199,7 @@ def default_objects() -> tuple[Object, ...]:
             _rule("create", "authentication.k8s.io", "tokenreviews"),
             _rule("create", "authorization.k8s.io", "subjectaccessreviews"),
         ),
-        _role("system:node", *_node_rules()),
+        _role("system:node", *node_rules()),
         _role(
             "system:node-proxier",
             _rule("list watch", "core", "endpoints services"),
@@ -215,12 +218,24 @@ def default_objects() -> tuple[Object, ...]:
             _rule("create list patch update watch", "core", "events"),
         ),
         _role("system:service-account-issuer-discovery", _paths("get", _ISSUER)),
+        _role(
+            "system:kubelet-api-admin",
+            _rule(f"{_READ} proxy", "core", "nodes"),
+            _rule("*", "core", f"nodes/proxy nodes/log nodes/stats nodes/metrics {_KUBELET_FINE}"),
+        ),
+        # what metrics-server brings along where it is installed
+        _role(
+            "system:aggregated-metrics-reader",
+            _rule(_READ, "metrics.k8s.io", "pods nodes"),
+            labels={**_aggregate("view"), **_aggregate("edit"), **_aggregate("admin")},
+        ),
+        *component_objects(),
         _bind("cluster-admin", "cluster-admin", "system:masters"),
         _bind("system:monitoring", "system:monitoring", "system:monitoring"),
         _bind("system:discovery", "system:discovery", authenticated),
         _bind("system:basic-user", "system:basic-user", authenticated),
         _bind("system:public-info-viewer", "system:public-info-viewer", authenticated, anyone),
-        _bind("system:node", "system:node", "system:nodes"),
+        _bind("system:node", "system:node"),
         _bind("system:node-proxier", "system:node-proxier", user="system:kube-proxy"),
         _bind("system:kube-scheduler", "system:kube-scheduler", user="system:kube-scheduler"),
         _bind("system:kube-dns", "system:kube-dns", account="kube-dns"),

@@ -60,16 +60,16 @@ class EscalationCheck:
 
     def _check(self, attributes: Attributes, name: str, wanted: Sequence[rbac.PolicyRule]) -> None:
         held = [rule for _, rule in self._rules.visit(attributes.user, attributes.namespace)]
-        missing = [simple for rule in wanted for simple in _break_down(rule) if not _is_covered(simple, held)]
+        missing = [simple for rule in wanted for simple in break_down(rule) if not is_covered(simple, held)]
         if missing:
             user = attributes.user
             groups = " ".join(f'"{group}"' for group in user.groups)
             what = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:'
-            listed = "\n".join(_describe(rule) for rule in _compact(missing))
+            listed = "\n".join(_describe(rule) for rule in compact(missing))
             raise forbidden(_GROUP, attributes.resource.plural, name, f"{what}\n{listed}")
 
 
-def _break_down(rule: rbac.PolicyRule) -> Iterator[rbac.PolicyRule]:
+def break_down(rule: rbac.PolicyRule) -> Iterator[rbac.PolicyRule]:
     """Rules of one verb, group, resource and name each."""
     names: list[tuple[str, ...]] = [(name,) for name in rule.resource_names] or [()]
     for verb, group, resource, named in product(rule.verbs, rule.api_groups, rule.resources, names):
@@ -78,7 +78,7 @@ def _break_down(rule: rbac.PolicyRule) -> Iterator[rbac.PolicyRule]:
         yield rbac.PolicyRule(verbs=(verb,), non_resource_urls=(path,))
 
 
-def _is_covered(simple: rbac.PolicyRule, held: Iterable[rbac.PolicyRule]) -> bool:
+def is_covered(simple: rbac.PolicyRule, held: Iterable[rbac.PolicyRule]) -> bool:
     return any(_covers(rule, simple) for rule in held)
 
 
@@ -102,7 +102,7 @@ def _has(values: Sequence[str], value: str) -> bool:
     return "*" in values or value in values
 
 
-def _compact(rules: Iterable[rbac.PolicyRule]) -> list[rbac.PolicyRule]:
+def compact(rules: Iterable[rbac.PolicyRule]) -> list[rbac.PolicyRule]:
     """One rule per group and resource, with all its verbs."""
     merged: dict[Any, rbac.PolicyRule] = {}
     for rule in rules:

@@ -32,6 +32,7 @@ _INJECTED_S, _EXTENDED_S = 3607, 365 * 86400
 _LEEWAY_S = 60
 _VERIFIED = 4096  #: signatures that are remembered
 _EXTRA = "authentication.kubernetes.io"
+CREDENTIAL_ID = f"{_EXTRA}/credential-id"
 
 
 class BadToken(Exception):
@@ -206,7 +207,7 @@ def _is_gone(obj: Any, now: float) -> bool:
 
 def _user(claims: Claims) -> User:
     about = claims.about
-    extra = {f"{_EXTRA}/credential-id": (f"JTI={claims.jti}",)} if claims.jti else {}
+    extra = {CREDENTIAL_ID: (f"JTI={claims.jti}",)} if claims.jti else {}
     for name, bound in (("node", about.node), ("pod", about.pod)):
         if bound is not None:
             extra[f"{_EXTRA}/{name}-name"] = (bound.name,)

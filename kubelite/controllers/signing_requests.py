@@ -1,15 +1,16 @@
 """CertificateSigningRequests: the nodes' own approved, approved ones signed, old ones removed.
 
-Called by `client/host` per request. Signing needs the authority's key, so `sign` is given; it returns the PEM certificate.
+Called by `client/host` per request. Reading and signing need cryptography and the authority's key, so `Authority` is given.
 Source: k8s.io/kubernetes pkg/controller/certificates/{approver,signer,cleaner}
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from msgspec.structs import replace
 
+from kubelite.api.certificate_signers import NODE_CLIENT, SIGNERS, Asked, problem_of
 from kubelite.api.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestCondition
 from kubelite.api.meta import Object
 from kubelite.api.timestamp import rfc3339
@@ -17,16 +18,21 @@ from kubelite.client.plan import Delete, Plan, Update
 from kubelite.client.view import Key, View, Watch, self_key
 from kubelite.controllers.pods import seconds
 
-NODE_CLIENT = "kubernetes.io/kube-apiserver-client-kubelet"
-SIGNERS = ("kubernetes.io/kube-apiserver-client", NODE_CLIENT, "kubernetes.io/kubelet-serving")
-BOOTSTRAPPERS, NODES = "system:bootstrappers", "system:nodes"
+#: When a request that nobody may have approved by itself is looked at again: rights may have been given meanwhile.
+_RETRY_S = 10.0
 APPROVED_S = DENIED_S = 3600.0
 PENDING_S = 24 * 3600.0
 _SELF = "Auto approving self kubelet client certificate after SubjectAccessReview."
 _FIRST = "Auto approving kubelet client certificate after SubjectAccessReview."
 
-#: Raises ValueError, with what the condition says, when the request cannot be signed.
-Sign = Callable[[CertificateSigningRequest], bytes]
+
+class Authority(Protocol):
+    """`read` and `sign` raise ValueError, with what the condition says: for what is no request, and when it cannot sign."""
+
+    def read(self, pem: bytes) -> Asked: ...
+    def sign(self, request: CertificateSigningRequest, now: float) -> bytes: ...
+    def may(self, request: CertificateSigningRequest, subresource: str) -> bool:
+        """Whether who made the request has the right to `create` that subresource of requests."""
 
 
 def condition(request: CertificateSigningRequest, type_: str) -> CertificateSigningRequestCondition | None:
@@ -48,19 +54,27 @@ class CSRApprover:
     watches = (Watch(CertificateSigningRequest, self_key),)
     reads: tuple[type[Object], ...] = ()
 
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+
     def decide(self, view: View, key: Key, now: float) -> Plan:
         request = view.get(CertificateSigningRequest, key)
         if request is None or request.status.certificate or request.spec.signer_name != NODE_CLIENT:
             return Plan()
         if condition(request, "Approved") or condition(request, "Denied"):
             return Plan()
-        groups = request.spec.groups
-        if NODES in groups and request.spec.username.startswith("system:node:"):
+        try:
+            asked = self._authority.read(request.spec.request)
+        except ValueError:
+            return Plan()
+        if problem_of(NODE_CLIENT, asked, request.spec.usages):
+            return Plan()
+        if request.spec.username == asked.common_name and self._authority.may(request, "selfnodeclient"):
             message = _SELF
-        elif BOOTSTRAPPERS in groups:
+        elif self._authority.may(request, "nodeclient"):
             message = _FIRST
         else:
-            return Plan()
+            return Plan(requeue_after_s=_RETRY_S)
         return Plan(writes=(Update(_with(request, "Approved", "AutoApproved", message, now), subresource="approval"),))
 
 
@@ -69,8 +83,8 @@ class CSRSigner:
     watches = (Watch(CertificateSigningRequest, self_key),)
     reads: tuple[type[Object], ...] = ()
 
-    def __init__(self, sign: Sign) -> None:
-        self._sign = sign
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
 
     def decide(self, view: View, key: Key, now: float) -> Plan:
         request = view.get(CertificateSigningRequest, key)
@@ -79,7 +93,10 @@ class CSRSigner:
         if not condition(request, "Approved") or condition(request, "Failed") or condition(request, "Denied"):
             return Plan()
         try:
-            signed = replace(request, status=replace(request.status, certificate=self._sign(request)))
+            asked = self._authority.read(request.spec.request)
+            if problem := problem_of(request.spec.signer_name, asked, request.spec.usages):
+                raise ValueError(problem)
+            signed = replace(request, status=replace(request.status, certificate=self._authority.sign(request, now)))
         except ValueError as error:
             signed = _with(request, "Failed", "SignerValidationFailure", str(error), now)
         return Plan(writes=(Update(signed, subresource="status"),))

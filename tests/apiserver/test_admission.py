@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import anyio
+import anyio.lowlevel
 import pytest
 from msgspec.structs import replace
 
@@ -88,3 +90,20 @@ def test_token_is_mounted_where_nothing_else_is() -> None:
         path="token", expiration_seconds=3607
     )
     assert with_token(spec, "kube-api-access-y") == spec
+
+
+async def test_a_pod_waits_for_the_account_that_its_new_namespace_is_about_to_get() -> None:
+    async with cluster() as c:
+        await c.client.create(core.Namespace(metadata=ObjectMeta(name="new")))
+        wanted = replace(pod(), metadata=ObjectMeta(name="web", namespace="new"))
+        made: list[core.Pod] = []
+
+        async def create() -> None:
+            made.append(await c.client.create(wanted))
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(create)
+                await anyio.lowlevel.checkpoint()
+                await c.client.create(core.ServiceAccount(metadata=ObjectMeta(name="default", namespace="new")))
+        assert made[0].spec.service_account_name == "default"

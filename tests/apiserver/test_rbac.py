@@ -10,7 +10,7 @@ from kubelite.api.meta import ObjectMeta
 from kubelite.apiserver.admission import Attributes as Admitted
 from kubelite.apiserver.authz import Attributes, forbidden
 from kubelite.apiserver.interface import User
-from kubelite.apiserver.rbac import Rules, rule_allows
+from kubelite.apiserver.rbac import Rules
 from kubelite.apiserver.rbac_defaults import default_objects
 from kubelite.apiserver.rbac_escalation import EscalationCheck
 from tests.apiserver.registries import cluster
@@ -33,6 +33,15 @@ def binding(kind: str, name: str, *subjects: rbac.Subject, namespace: str = "") 
         role_ref=rbac.RoleRef(kind=kind, name=name, api_group="rbac.authorization.k8s.io"),
         subjects=subjects,
     )
+
+
+def rules_of(*held: rbac.PolicyRule) -> Rules:
+    """One role, bound to alice."""
+    rules = Rules()
+    rules.apply(rbac.ClusterRole(metadata=ObjectMeta(name="role"), rules=held))
+    bound = binding("ClusterRole", "role", rbac.Subject(kind="User", name="alice"))
+    rules.apply(rbac.ClusterRoleBinding(metadata=bound.metadata, role_ref=bound.role_ref, subjects=bound.subjects))
+    return rules
 
 
 def defaults() -> Rules:
@@ -59,7 +68,17 @@ def defaults() -> Rules:
     ],
 )
 def test_rule_allows_what_it_names(held: rbac.PolicyRule, asked: dict[str, str], allowed: bool) -> None:
-    assert rule_allows(held, Attributes(user=ALICE, **asked)) is allowed
+    assert rules_of(held).allow(Attributes(user=ALICE, **asked))[0] is allowed
+
+
+def test_answers_follow_the_rules_and_differ_by_name() -> None:
+    rules = rules_of(rule(names="a"))
+    asked = [Attributes(user=ALICE, verb="get", resource="pods", name=name) for name in ("a", "b", "a")]
+    assert [rules.allow(each)[0] for each in asked] == [True, False, True]
+    rules.apply(rbac.ClusterRole(metadata=ObjectMeta(name="role"), rules=(rule(names="b"),)))
+    assert [rules.allow(each)[0] for each in asked] == [False, True, False]
+    rules.apply(rbac.ClusterRole(metadata=ObjectMeta(name="role")), deleted=True)
+    assert not any(rules.allow(each)[0] for each in asked)
 
 
 def test_binding_in_a_namespace_counts_there_only_and_ends_with_its_deletion() -> None:
