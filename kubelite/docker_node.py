@@ -11,6 +11,7 @@ from functools import partial
 
 import anyio
 from anyio.abc import TaskStatus
+from msgspec.structs import replace
 
 from kubelite.api import authentication_v1 as authentication, core_v1 as core
 from kubelite.api.errors import StatusError
@@ -22,6 +23,7 @@ from kubelite.data_dir import DataDir, HostProblem
 from kubelite.kubelet.addresses import AddressPool
 from kubelite.kubelet.cleanup import cleanup
 from kubelite.kubelet.docker import DockerRuntime
+from kubelite.kubelet.eviction_thresholds import reserved
 from kubelite.kubelet.handlers import RuntimeProbes
 from kubelite.kubelet.host_ports import HostPort
 from kubelite.kubelet.instance import cgroup_root, instance_id, link_prefix
@@ -31,8 +33,9 @@ from kubelite.kubelet.network import PodNetwork
 from kubelite.kubelet.parts import NoServices
 from kubelite.kubelet.pod_storage import PodStorage, StorageSettings, Token, TokenRequest
 from kubelite.kubelet.runtime import RuntimeFailed
+from kubelite.kubelet.stats_host import HostMeter
 from kubelite.kubelet.storage import MountFailed
-from kubelite.nodes import NodeParts, Nodes, surroundings
+from kubelite.nodes import NodeParts, Nodes, node_server, surroundings
 from kubelite.proxy.dns import Responder
 from kubelite.proxy.dns_server import DnsServer
 from kubelite.proxy.forward import Forwarder, host_resolvers
@@ -123,6 +126,10 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
     """This host: pods are Docker containers, Services an nftables table, names answered on the gateway address."""
     instance = instance_id(data.path)
     network = PodNetwork(instance=instance, pod_cidr=config.pod_cidr, service_cidr=config.service_cidr)
+    address = _node_address(network)
+    policy, machine = config.eviction_policy(), read_machine(data.path, address)
+    serves = parts.serves and config.kubelet_port >= 0
+    meter, pods_group = HostMeter(data.path), f"{cgroup_root(instance)}/kubepods"
     name = config.node_name or socket.gethostname().lower()
     responder = Responder(config.cluster_domain)
     dns = DnsServer(responder, Forwarder(host_resolvers(), parts.clock), host=network.gateway, port=DNS_PORT)
@@ -140,18 +147,23 @@ def docker_node(config: Config, parts: NodeParts, data: DataDir) -> Nodes:
     kubelet = Kubelet(
         NodeSettings(
             name=name,
-            machine=read_machine(data.path, _node_address(network)),
+            machine=replace(machine, reserved=reserved(policy, machine.memory_bytes, machine.disk_bytes)),
             pod_cidr=config.pod_cidr,
             cluster_domain=config.cluster_domain,
             pulled_images=data.path / "pulled-images",
             static_pods=data.static_pods,
+            eviction=policy,
+            shutdown_s=config.shutdown_grace_period,
+            shutdown_critical_s=config.shutdown_grace_period_critical_pods,
+            server=node_server(config, parts, data, name=name, address=address) if serves else None,
         ),
         surroundings(parts, pods, name, _Gate(proxier, name) if config.runs("proxy") else NoServices()),
         runtime=runtime,
         addresses=AddressPool(config.pod_cidr),
         probes=RuntimeProbes(runtime),
         storage=PodStorage(settings, parts.informers.view, parts.clock, partial(_issue_token, parts.client)),
-        health=partial(read_health, data.path),
+        health=lambda: read_health(data.path, runtime.image_root, partial(meter.working_set, pods_group)),
+        meter=meter,
     )
     return Nodes(
         network=(_HostNetwork(network),),

@@ -6,9 +6,9 @@ pod's node, through `PodStreams`. The kubelet implements it; the composition roo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -31,6 +31,27 @@ class ByteStream(Protocol):
     async def read(self, max_bytes: int = 65536) -> bytes: ...
     async def write(self, data: bytes) -> None: ...
     async def close_write(self) -> None: ...
+
+
+class Wire(Protocol):
+    """The two-way raw byte stream that an upgraded connection becomes."""
+
+    async def receive(self) -> bytes:
+        """Some bytes; b"" at the end."""
+
+    async def send(self, data: bytes) -> None:
+        """Waits while the client is slow. Raises: ConnectionError when it is gone."""
+
+
+class Upgraded(msgspec.Struct, frozen=True, kw_only=True):
+    """Enters `open`, answers 101 with `headers`; then `run` owns the connection until it returns.
+
+    A StatusError while entering is the answer instead.
+    """
+
+    headers: Mapping[str, str]
+    open: AbstractAsyncContextManager[Any]
+    run: Callable[[Wire, Any], Awaitable[None]]
 
 
 class LogOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,22 +37,25 @@ def check_path(path: str) -> None:
 
 
 def write_atomically(root: Path, files: Mapping[str, File], *, stamp: str, gid: int | None = None) -> bool:
-    """Makes the volume hold exactly `files`; False when it did already. `stamp` names the new directory. Raises: OSError."""
+    """Makes the volume hold exactly `files`; False when it did already. `stamp` names the new directory.
+
+    Raises: OSError, and then it still holds what it held, in no more space.
+    """
     for path in files:
         check_path(path)
     data = root / _DATA
     old = root / data.readlink() if data.is_symlink() else None
     if old is not None and _read(old) == {path: (each.content, each.mode) for path, each in files.items()}:
         return False
+    for entry in root.iterdir():
+        if entry.name.startswith("..") and not entry.is_symlink() and entry != old:
+            shutil.rmtree(entry)  # from a writer that died
     new = root / f"..{stamp}"
-    new.mkdir(mode=0o755)
-    for path, each in files.items():
-        target = new / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(each.content)
-        target.chmod(each.mode)
-        if gid is not None:
-            os.chown(target, -1, gid)
+    try:
+        _write(new, files, gid)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
     link = root / _NEW_DATA
     link.unlink(missing_ok=True)
     link.symlink_to(new.name)
@@ -67,6 +70,17 @@ def write_atomically(root: Path, files: Mapping[str, File], *, stamp: str, gid: 
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
     return True
+
+
+def _write(directory: Path, files: Mapping[str, File], gid: int | None) -> None:
+    directory.mkdir(mode=0o755)
+    for path, each in files.items():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(each.content)
+        target.chmod(each.mode)
+        if gid is not None:
+            os.chown(target, -1, gid)
 
 
 def _read(directory: Path) -> dict[str, tuple[bytes, int]]:

@@ -21,15 +21,20 @@ class Delay(msgspec.Struct, frozen=True):
     decided_at: float
 
 
-def ready_at(known: Delay | None, ended_at: float) -> float:
-    """When a container that ended at `ended_at` may start; 0: at once.
+def held_until(known: Delay | None, ended_at: float, now: float) -> float:
+    """Until when a container that ended at `ended_at` has to wait; 0: not any more.
 
-    >>> ready_at(None, 100.0), ready_at(Delay(10.0, 99.0), 100.0), ready_at(Delay(10.0, 99.0), 1000.0)
+    An end that lies far in the future means that the clock was set back since: then nobody knows how long it has waited.
+
+    >>> held_until(None, 100.0, 100.0), held_until(Delay(10.0, 99.0), 100.0, 101.0), held_until(Delay(10.0, 99.0), 100.0, 110.0)
     (0.0, 110.0, 0.0)
+    >>> held_until(Delay(10.0, 99.0), 1000.0, 1000.0), held_until(Delay(10.0, 3600.0), 3600.0, 50.0)
+    (0.0, 0.0)
     """
     if known is None or ended_at - known.decided_at > RESET_S:
         return 0.0
-    return ended_at + known.delay_s
+    until = ended_at + known.delay_s
+    return until if now < until <= now + 2 * known.delay_s else 0.0
 
 
 def next_delay(known: Delay | None, ended_at: float, now: float) -> Delay:

@@ -87,6 +87,12 @@ class DockerRuntime(DockerImages):
     def name(self) -> str:
         return "docker"
 
+    @property
+    def image_root(self) -> Path | None:
+        """Where the engine keeps images, as far as that is visible here."""
+        path = Path(self._info.docker_root_dir)
+        return path if self._info.docker_root_dir and path.is_dir() else None
+
     async def run(self, listener: Callable[[RuntimeEvent], None], *, task_status: TaskStatus[None]) -> None:
         """Hears the engine's events until cancelled. Raises: RuntimeFailed when the node cannot be prepared."""
         backoff = Backoff(base_s=0.1, cap_s=5.0)
@@ -143,7 +149,7 @@ class DockerRuntime(DockerImages):
             ended.set()
         elif event.action in _ACTIONS:
             uid = attributes.get(found.POD_UID, "")
-            if event.action in {"start", "destroy"}:
+            if event.action == "destroy":
                 self._out_of_memory.discard(event.actor.id)
             listener(RuntimeEvent(pod_uid=uid, container_id=event.actor.id, action=event.action))
 
@@ -191,7 +197,7 @@ class DockerRuntime(DockerImages):
         return found.parse_sandbox(inspected, attached=True)
 
     async def stop_pod_sandbox(self, sandbox_id: str) -> None:
-        members = await self._containers.ids(label=f"{found.SANDBOX_ID}={sandbox_id}")
+        members = await self._containers.ids(label=f"{found.SANDBOX_ID}={sandbox_id}", alive=True)
         await for_each([*members, sandbox_id], partial(self._containers.kill, reason="KillPodSandboxError"))
 
     async def remove_pod_sandbox(self, sandbox_id: str) -> None:

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from kubelite.kubelet.runtime import ContainerStats
+from kubelite.kubelet.stats_cgroups import read_usage
 
 _ROOT = Path("/sys/fs/cgroup")
 
@@ -67,9 +70,10 @@ def read_stats(pid: int, container_id: str, now: float) -> ContainerStats | None
         groups = dict(_groups_of(pid))
         if not any(container_id in path for path in groups.values()):
             return None  # the pid is another process's by now
-        return _read_v2(groups[""], container_id, now) if is_unified() else _read_v1(groups, container_id, now)
+        usage = read_usage(_ROOT, groups)
     except (OSError, KeyError):
         return None
+    return ContainerStats(container_id=container_id, at=now, **msgspec.structs.asdict(usage))
 
 
 def contains_process(pid: int, container_id: str) -> bool:
@@ -86,35 +90,3 @@ def _groups_of(pid: int) -> Iterator[tuple[str, str]]:
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
             yield controller, path
-
-
-def _read_v1(groups: dict[str, str], container_id: str, now: float) -> ContainerStats:
-    memory = _ROOT / "memory" / groups["memory"].strip("/")
-    usage = int((memory / "memory.usage_in_bytes").read_text())
-    facts = _read_table(memory / "memory.stat")
-    return ContainerStats(
-        container_id=container_id,
-        at=now,
-        cpu_usage_ns=int((_ROOT / "cpuacct" / groups["cpuacct"].strip("/") / "cpuacct.usage").read_text()),
-        memory_usage_bytes=usage,
-        memory_working_set_bytes=max(0, usage - facts.get("total_inactive_file", 0)),
-        memory_rss_bytes=facts.get("total_rss", 0),
-    )
-
-
-def _read_v2(group: str, container_id: str, now: float) -> ContainerStats:
-    directory = _ROOT / group.strip("/")
-    usage = int((directory / "memory.current").read_text())
-    facts = _read_table(directory / "memory.stat")
-    return ContainerStats(
-        container_id=container_id,
-        at=now,
-        cpu_usage_ns=_read_table(directory / "cpu.stat")["usage_usec"] * 1000,
-        memory_usage_bytes=usage,
-        memory_working_set_bytes=max(0, usage - facts.get("inactive_file", 0)),
-        memory_rss_bytes=facts.get("anon", 0),
-    )
-
-
-def _read_table(path: Path) -> dict[str, int]:
-    return {key: int(value) for key, value in (line.split() for line in path.read_text().splitlines())}

@@ -92,11 +92,12 @@ class EngineContainers:
             await self.post(container_id, "unpause", reason=reason)
             await self.post(container_id, verb, reason=reason, params=params, deadline_s=deadline_s)
 
-    async def ids(self, *, label: str, pod_uid: str = "") -> list[str]:
+    async def ids(self, *, label: str, pod_uid: str = "", alive: bool = False) -> list[str]:
+        """With `alive` only of those that run or are paused."""
         labels = [f"{found.INSTANCE}={self._instance}", label]
         if pod_uid:
             labels.append(f"{found.POD_UID}={pod_uid}")
-        params = {"all": "1", "filters": filters(label=labels)}
+        params = {"all": "0" if alive else "1", "filters": filters(label=labels)}
         answer = await self._client.request(
             "GET", "containers/json", reason="ListError", answer=list[found.Summary], params=params
         )

@@ -25,6 +25,17 @@ class _Progress(msgspec.Struct, frozen=True, kw_only=True):
     stream: str = ""
 
 
+class _GraphDriver(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    name: str = ""
+    data: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class _Stored(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """Where an image is."""
+
+    graph_driver: _GraphDriver = msgspec.field(default_factory=_GraphDriver)
+
+
 class DockerImages:
     def __init__(self, client: EngineClient) -> None:
         self._client = client
@@ -38,6 +49,19 @@ class DockerImages:
                 raise
             return None
         return found.parse_image(answer)
+
+    async def image_layers(self, image: str) -> tuple[str, ...]:
+        """Raises: RuntimeFailed."""
+        answer = await self._client.request(
+            "GET", f"images/{image}/json", reason="ImageVolumeMountFailed", answer=_Stored
+        )
+        driver = answer.graph_driver
+        if driver.name != "overlay2" or not (top := driver.data.get("UpperDir")):
+            raise RuntimeFailed(
+                "ImageVolumeMountFailed", f"images of the engine's storage driver {driver.name} cannot be mounted"
+            )
+        lower = driver.data.get("LowerDir", "")
+        return (top, *(lower.split(":") if lower else ()))
 
     async def pull_image(self, image: str, *, username: str = "", password: str = "") -> str:
         """Raises: RuntimeFailed(ErrImagePull) with the engine's message."""

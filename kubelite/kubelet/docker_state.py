@@ -122,6 +122,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 class Info(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     architecture: str = "x86_64"
     cgroup_driver: str = "cgroupfs"
+    docker_root_dir: str = ""
     runtimes: dict[str, object] = msgspec.field(default_factory=dict)
 
 

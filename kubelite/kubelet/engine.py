@@ -34,7 +34,7 @@ class EngineMissing(Exception):
 def engine_problem(socket: str = DEFAULT_SOCKET) -> str:
     """Why pods cannot be real containers here; empty when they can."""
     if os.geteuid() != 0:
-        return f"kubelite must run as root to make pods and their networks: use sudo, {_ALTERNATIVE}"
+        return f"making pods and their networks needs root: use sudo, {_ALTERNATIVE}"
     if not _answers(socket):
         return (
             f"no container engine answers at {socket}: run with --install-engine to install and start Debian's docker.io, "

@@ -23,6 +23,7 @@ from kubelite.api.core_v1 import (
 from kubelite.api.meta import Quantity
 from kubelite.api.quantity import milli_value, value
 from kubelite.client.view import View
+from kubelite.kubelet.node_status import NodeFacts
 from kubelite.kubelet.observed import Spec
 
 _FIELD_KEY = re.compile(r"^metadata\.(labels|annotations)\['(.*)'\]$")
@@ -31,13 +32,6 @@ _REFERENCE = re.compile(r"\$(\$|\(([^)]*)\))")
 
 class ConfigFailed(Exception):
     """A container's configuration cannot be resolved now."""
-
-
-class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What containers may ask about their node. `allocatable` stands in for missing limits."""
-
-    host_ip: str
-    allocatable: Mapping[str, Quantity]
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):

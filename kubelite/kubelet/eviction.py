@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import msgspec
-from msgspec.structs import replace
 
 from kubelite.api.core_v1 import Pod
 from kubelite.api.quantity import value
@@ -19,8 +18,6 @@ from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.node_status import Health, binary_quantity
 from kubelite.kubelet.qos import qos_class, requests_of
 
-#: How long a pressure is still reported after it has gone. Source: --eviction-pressure-transition-period
-TRANSITION_S = 300.0
 #: What an evicted pod gets to end. Source: pkg/kubelet/eviction/eviction_manager.go
 GRACE_S = 1.0
 _CRITICAL_PRIORITY = 2_000_000_000
@@ -28,19 +25,23 @@ _STORAGE = "ephemeral-storage"
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that a pod uses, by container and by emptyDir volume."""
+    """Bytes that a pod uses, by container and by emptyDir volume, and its processes
+
+    and files (those of its emptyDirs: nobody keeps account of the others)."""
 
     memory: Mapping[str, int] = msgspec.field(default_factory=dict)
     writable: Mapping[str, int] = msgspec.field(default_factory=dict)
     volumes: Mapping[str, int] = msgspec.field(default_factory=dict)
+    processes: int = 0
+    inodes: int = 0
 
     @property
     def disk(self) -> int:
         return sum(self.writable.values()) + sum(self.volumes.values())
 
 
-def evicted(message: str) -> Failure:
-    return Failure("Evicted", message, grace_s=GRACE_S, disruption=True)
+def evicted(message: str, *, grace_s: float = GRACE_S) -> Failure:
+    return Failure("Evicted", message, grace_s=grace_s, disruption=True)
 
 
 def limits_storage(pod: Pod) -> bool:
@@ -70,31 +71,37 @@ def compute_overuse(pod: Pod, usage: Usage) -> Failure | None:
     return None
 
 
-def compute_eviction(health: Health, pods: Iterable[tuple[Pod, Usage]]) -> tuple[Pod, Failure] | None:
-    """The pod that goes, because the node is short of memory, disk or process ids."""
+def compute_eviction(
+    health: Health, pods: Iterable[tuple[Pod, Usage]], *, max_grace_s: float = 0.0
+) -> tuple[Pod, Failure] | None:
+    """The pod that goes, because the node is short of memory, disk or process ids.
+
+    It ends within `max_grace_s` if only a soft threshold was crossed, else at once.
+    """
     shortage = next((each for each in health.shortages), None)
     candidates = [each for each in pods if (each[0].spec.priority or 0) < _CRITICAL_PRIORITY]
     if shortage is None or not candidates:
         return None
     resource = shortage.resource
 
-    def rank(candidate: tuple[Pod, Usage]) -> tuple[bool, int, int]:
+    def rank(candidate: tuple[Pod, Usage]) -> tuple[bool, int, int, int]:
         pod, usage = candidate
         excess = _used(usage, resource) - _requested(pod, resource)
-        return (excess <= 0, pod.spec.priority or 0, -excess)
+        return (excess <= 0, pod.spec.priority or 0, -excess, -usage.disk)
 
     pod, usage = min(candidates, key=rank)
     message = f"The node was low on resource: {resource}. "
     message += f"Threshold quantity: {shortage.threshold}, available: {shortage.available}. "
+    measured: Mapping[str, int] = {"memory": usage.memory, _STORAGE: usage.writable}.get(resource, {})
     for each in pod.spec.containers:
-        used = (usage.memory if resource == "memory" else usage.writable).get(each.name, 0)
+        used = measured.get(each.name, 0)
         request = value(requests_of(each.resources).get(resource, 0))
         if used > request:
             message += (
                 f"Container {each.name} was using {binary_quantity(used)}, request is {binary_quantity(request)}, "
                 f"has larger consumption of {resource}. "
             )
-    return pod, evicted(message)
+    return pod, evicted(message, grace_s=max(max_grace_s, GRACE_S) if shortage.is_soft else GRACE_S)
 
 
 def compute_refusal(pod: Pod, health: Health) -> Failure | None:
@@ -110,27 +117,15 @@ def compute_refusal(pod: Pod, health: Health) -> Failure | None:
     return Failure("Evicted", f"The node had condition: [{' '.join(names)}]. ")
 
 
-class Pressures(msgspec.Struct, frozen=True):
-    """When each pressure was last seen, in unix seconds."""
-
-    seen: Mapping[str, float] = msgspec.field(default_factory=dict)
-
-
-def step(known: Pressures, health: Health, now: float) -> tuple[Pressures, Health]:
-    """`health` with what was seen lately, so that a node does not swing to and fro."""
-    seen = {name: now if holds else known.seen.get(name, 0.0) for name, holds in health.pressures}
-    held = {name: now - at < TRANSITION_S for name, at in seen.items()}
-    reported = replace(
-        health,
-        memory_pressure=held["MemoryPressure"],
-        disk_pressure=held["DiskPressure"],
-        pid_pressure=held["PIDPressure"],
-    )
-    return Pressures(seen), reported
-
-
 def _used(usage: Usage, resource: str) -> int:
-    return sum(usage.memory.values()) if resource == "memory" else usage.disk
+    match resource:
+        case "memory":
+            return sum(usage.memory.values())
+        case "pids":
+            return usage.processes
+        case "inodes":
+            return usage.inodes
+    return usage.disk
 
 
 def _requested(pod: Pod, resource: str) -> int:

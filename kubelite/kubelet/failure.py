@@ -12,3 +12,4 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
     grace_s: float | None = None  #: at most this much time to end; None: what the pod has
     disruption: bool = False  #: not the pod's doing: it gets the condition DisruptionTarget
+    has_event: bool = True

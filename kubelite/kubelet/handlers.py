@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import msgspec
 
 from kubelite.actor.clock import Clock
 from kubelite.api.core_v1 import Container, EphemeralContainerCommon, LifecycleHandler, Pod, ProbeHandler
-from kubelite.kubelet import grpc_health, http_get, probes
-from kubelite.kubelet.env import expand
-from kubelite.kubelet.pod_actions import ProbeKind
 from kubelite.kubelet.runtime import Runtime, RuntimeFailed
+
+if TYPE_CHECKING:
+    from kubelite.kubelet import probes
+    from kubelite.kubelet.pod_actions import ProbeKind
 
 MAX_OUTPUT_BYTES = 10 * 1024
 #: A hook's GET has no timeout of its own; the pod's grace period, or this, ends it.
@@ -81,6 +82,8 @@ class RuntimeProbes:
         self._runtime = runtime
 
     async def probe(self, target: Target, kind: ProbeKind, handler: ProbeHandler, *, timeout_s: float) -> Outcome:
+        from kubelite.kubelet import grpc_health, probes
+
         try:
             if handler.exec is not None:
                 return await self._exec(target, handler.exec.command, timeout_s)
@@ -100,6 +103,8 @@ class RuntimeProbes:
         return Outcome(ok=False, output="missing probe handler", unknown=True)
 
     async def _exec(self, target: Target, command: tuple[str, ...], timeout_s: float) -> Outcome:
+        from kubelite.kubelet.env import expand
+
         values = {each.name: each.value for each in target.spec.env if each.value_from is None}
         expanded = tuple(expand(part, values) for part in command)
         try:
@@ -113,6 +118,8 @@ class RuntimeProbes:
 
 
 async def _http(request: probes.HttpRequest, timeout_s: float) -> Outcome:
+    from kubelite.kubelet import http_get
+
     try:
         answer = await http_get.get(request, timeout_s=timeout_s)
     except http_get.HttpFailed as error:
@@ -129,7 +136,9 @@ async def _tcp(host: str, port: int, timeout_s: float) -> Outcome:
     except TimeoutError:
         return Outcome(ok=False, output=f"dial tcp {host}:{port}: i/o timeout")
     except OSError as error:
-        return Outcome(ok=False, output=http_get.dial_error(host, port, error))
+        from kubelite.kubelet.http_get import dial_error
+
+        return Outcome(ok=False, output=dial_error(host, port, error))
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
@@ -145,6 +154,8 @@ class Hooks:
 
     async def run(self, target: Target, handler: LifecycleHandler) -> None:
         """Raises: HookFailed."""
+        from kubelite.kubelet import http_get, probes
+
         try:
             if handler.exec is not None:
                 code, output = await run_command(self._runtime, target.container_id, handler.exec.command)

@@ -7,7 +7,7 @@ pkg/kubelet/images/image_gc_manager.go
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
 from kubelite.actor.clock import Clock
@@ -17,6 +17,9 @@ from kubelite.kubelet.runtime import Image, Runtime, RuntimeFailed
 
 HIGH_PERCENT, LOW_PERCENT = 85, 80
 MIN_AGE_S, PERIOD_S = 120.0, 300.0
+
+#: Gives the names of images that volumes show.
+Mounted = Callable[[], Set[str]]
 
 log = get_logger(__name__)
 
@@ -43,6 +46,11 @@ def compute_removals(images: Iterable[Image], last_used: Mapping[str, float], to
     return chosen
 
 
+def _names(image: Image) -> set[str]:
+    """How volumes may refer to an image."""
+    return {image.id, *image.tags, *image.digests, *(tag.removesuffix(":latest") for tag in image.tags)}
+
+
 class ImageCollector:
     """`record` is the file of the images that were pulled; without it none is removed."""
 
@@ -61,19 +69,21 @@ class ImageCollector:
         with self._record.open("a") as file:
             file.write(f"{image_id}\n")
 
-    async def check(self, health: Health) -> None:
+    async def check(self, health: Health, mounted: Mounted = frozenset) -> None:
         """To be called with every reading of the node's health. Raises: RuntimeFailed."""
         to_free, now = bytes_to_free(health), self._clock.now()
         if to_free and self._last_used and now - self._collected_at >= PERIOD_S:
             self._collected_at = now
-            await self.collect(to_free)
+            await self.collect(to_free, mounted)
 
-    async def collect(self, to_free: int) -> int:
-        """Returns the bytes of what it removed. Raises: RuntimeFailed."""
+    async def collect(self, to_free: int, mounted: Mounted = frozenset) -> int:
+        """Returns the bytes of what it removed. `mounted` names the images of volumes. Raises: RuntimeFailed."""
         now, freed = self._clock.now(), 0
         used = {each.image_ref for each in await self._runtime.list_containers()}
+        images, named = await self._runtime.list_images(), mounted()
+        used |= {each.id for each in images if named & _names(each)}
         self._last_used |= dict.fromkeys(used & self._last_used.keys(), now)
-        unused = [each for each in await self._runtime.list_images() if each.id not in used]
+        unused = [each for each in images if each.id not in used]
         for image in compute_removals(unused, self._last_used, to_free, now):
             try:
                 for name in image.tags or (image.id,):

@@ -86,7 +86,8 @@ class ImagePuller:
     async def _pull(self, key: tuple[str, str], credentials: list[Credentials], report: Report) -> Image:
         image = key[1]
         failed = self._failures.get(key)
-        if failed is not None and (until := failed.delay.decided_at + failed.delay.delay_s) > self._clock.now():
+        decided_at = failed.delay.decided_at if failed is not None else 0.0
+        if failed is not None and (until := crash_backoff.held_until(failed.delay, decided_at, self._clock.now())):
             text = f'Back-off pulling image "{image}"'
             report("Normal", "BackOff", text)
             raise ImageFailed("ImagePullBackOff", f"{text}: {failed.message}", until)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
-from kubelite.kubelet.node_status import Health, Machine, Shortage, binary_quantity
+from kubelite.kubelet.node_status import Health, Machine, Signal
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
-#: Under these a node takes no more pods. Disk: nearly full, not upstream's 10 %, since the host is not kubelite's alone.
-MIN_MEMORY_BYTES = 100 << 20
-MIN_DISK_BYTES = 512 << 20
-MIN_PIDS = 100
 
 
 def read_machine(root_dir: Path, ip: str = "") -> Machine:
@@ -34,28 +31,28 @@ def read_machine(root_dir: Path, ip: str = "") -> Machine:
     )
 
 
-def read_health(root_dir: Path) -> Health:
-    """Raises: OSError."""
-    stat = os.statvfs(root_dir)
+def read_health(root_dir: Path, image_root: Path | None = None, pods_used: Callable[[], int] = int) -> Health:
+    """`image_root`: where images are, if not below `root_dir`; `pods_used`: bytes that all pods use. Raises: OSError."""
+    disk = os.statvfs(root_dir)
     processes = int(_text("/proc/loadavg").split()[3].partition("/")[2])
-    left = (
-        ("memory", _memory("MemAvailable"), MIN_MEMORY_BYTES),
-        ("ephemeral-storage", stat.f_bavail * stat.f_frsize, MIN_DISK_BYTES),
-        ("pids", int(_text("/proc/sys/kernel/pid_max")) - processes, MIN_PIDS),
-    )
-    short = {
-        name: Shortage(resource=name, threshold=binary_quantity(least), available=binary_quantity(available))
-        for name, available, least in left
-        if available < least
+    memory, most = _memory("MemTotal"), int(_text("/proc/sys/kernel/pid_max"))
+    signals = {
+        "memory.available": Signal(_memory("MemAvailable"), memory),
+        "allocatableMemory.available": Signal(memory - pods_used(), memory),
+        **_disk_signals("nodefs", disk),
+        "pid.available": Signal(most - processes, most),
     }
+    if image_root is not None:
+        signals |= _disk_signals("imagefs", os.statvfs(image_root))
     return Health(
-        memory_pressure="memory" in short,
-        disk_pressure="ephemeral-storage" in short,
-        pid_pressure="pids" in short,
-        disk_bytes=stat.f_blocks * stat.f_frsize,
-        disk_free_bytes=stat.f_bavail * stat.f_frsize,
-        shortages=tuple(short.values()),
+        signals=signals, disk_bytes=disk.f_blocks * disk.f_frsize, disk_free_bytes=disk.f_bavail * disk.f_frsize
     )
+
+
+def _disk_signals(name: str, found: os.statvfs_result) -> dict[str, Signal]:
+    """Some file systems do not count inodes."""
+    inodes = {f"{name}.inodesFree": Signal(found.f_favail, found.f_files)} if found.f_files else {}
+    return {f"{name}.available": Signal(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize), **inodes}
 
 
 def host_address() -> str:

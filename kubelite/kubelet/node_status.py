@@ -32,6 +32,20 @@ RESERVED_MEMORY_BYTES = 100 << 20
 RESERVED_DISK_PERCENT = 10
 
 
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What containers may ask about their node. `allocatable` stands in for missing limits."""
+
+    host_ip: str
+    allocatable: Mapping[str, Quantity]
+
+
+class Reserved(msgspec.Struct, frozen=True, kw_only=True):
+    """What pods do not get, since below it they are evicted. `disk_bytes`: None is a tenth of the disk."""
+
+    memory_bytes: int = RESERVED_MEMORY_BYTES
+    disk_bytes: int | None = None
+
+
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What does not change while a kubelet runs."""
 
@@ -41,6 +55,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     disk_bytes: int
     huge_pages: Mapping[str, int] = msgspec.field(default_factory=dict)  #: size ("2Mi") to bytes
     max_pods: int = MAX_PODS
+    reserved: Reserved = Reserved()
     machine_id: str = ""
     system_uuid: str = ""
     boot_id: str = ""
@@ -49,12 +64,20 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "amd64"
 
 
+class Signal(msgspec.Struct, frozen=True):
+    """How much of something is left, and of how much."""
+
+    available: int
+    capacity: int
+
+
 class Shortage(msgspec.Struct, frozen=True, kw_only=True):
     """Less of a resource is left than there has to be; both amounts as quantities."""
 
-    resource: str  #: memory | ephemeral-storage | pids
+    resource: str  #: memory | ephemeral-storage | inodes | pids
     threshold: str
     available: str
+    is_soft: bool = False
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +89,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     pid_pressure: bool = False
     disk_bytes: int = 0
     disk_free_bytes: int = 0
-    shortages: tuple[Shortage, ...] = ()  #: what the pressures come from, the most urgent first
+    signals: Mapping[str, Signal] = msgspec.field(default_factory=dict)  #: what was measured, by eviction signal
+    shortages: tuple[Shortage, ...] = ()  #: what has to be relieved, the most urgent first
 
     @property
     def pressures(self) -> tuple[tuple[str, bool], ...]:
@@ -89,9 +113,12 @@ def capacity(machine: Machine) -> dict[str, Quantity]:
 
 
 def allocatable(machine: Machine) -> dict[str, Quantity]:
-    memory = max(machine.memory_bytes - RESERVED_MEMORY_BYTES, 0)
+    memory = max(machine.memory_bytes - machine.reserved.memory_bytes, 0)
+    kept = machine.reserved.disk_bytes
+    if kept is None:
+        kept = machine.disk_bytes * RESERVED_DISK_PERCENT // 100
     return capacity(machine) | {
-        "ephemeral-storage": str(machine.disk_bytes * (100 - RESERVED_DISK_PERCENT) // 100),
+        "ephemeral-storage": str(max(machine.disk_bytes - kept, 0)),
         "memory": canonical(f"{memory // 1024}Ki"),
     }
 
@@ -115,9 +142,11 @@ def compute_node_status(
     images: Sequence[Image],
     old: NodeStatus,
     now: float,
-    port: int = 10250,
+    port: int = 0,
 ) -> NodeStatus:
-    """`runtime` as containerRuntimeVersion has it, e.g. docker://20.10.24; `old` keeps times and what others wrote."""
+    """`runtime` as containerRuntimeVersion has it, e.g. docker://20.10.24; `old` keeps times and what others wrote;
+
+    `port` is the kubelet's own API's, 0 if it serves none."""
     return replace(
         old,
         capacity={**old.capacity, **capacity(machine)},
@@ -196,7 +225,7 @@ def binary_quantity(amount: int) -> str:
     >>> binary_quantity(0), binary_quantity(1536), binary_quantity(5 << 20)
     ('0', '1536', '5Mi')
     """
-    for shift, unit in ((30, "Gi"), (20, "Mi"), (10, "Ki")):
+    for shift, unit in ((40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
         if amount and amount % (1 << shift) == 0:
             return f"{amount >> shift}{unit}"
     return str(amount)

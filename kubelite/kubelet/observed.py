@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 import msgspec
 
 from kubelite.api.core_v1 import Container as ContainerSpec, EphemeralContainerCommon, Pod
@@ -11,14 +9,26 @@ from kubelite.kubelet.runtime import Container, Sandbox, State
 
 #: The annotation of a container that tells a later kubelet what it was made from.
 HASH_ANNOTATION = "io.kubernetes.container.hash"
+#: Where a pod came from; of the API's picture of a static pod, which one it shows.
+SOURCE, MIRROR = "kubernetes.io/config.source", "kubernetes.io/config.mirror"
 
 
 Spec = ContainerSpec | EphemeralContainerCommon
 
 
+def is_static(pod: Pod) -> bool:
+    """Whether it came from the node itself; a mirror is not, it is the API's picture of one that did."""
+    return pod.metadata.annotations.get(SOURCE) == "file" and MIRROR not in pod.metadata.annotations
+
+
 def all_specs(pod: Pod) -> list[Spec]:
     """The containers of every kind."""
     return [*pod.spec.init_containers, *pod.spec.containers, *pod.spec.ephemeral_containers]
+
+
+def find_spec(pod: Pod, name: str) -> Spec | None:
+    """The container of that name, of any kind."""
+    return next((each for each in all_specs(pod) if each.name == name), None)
 
 
 class ObservedPod(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +69,8 @@ def spec_hash(container: Spec) -> str:
 
     Source: pkg/kubelet/container/helpers.go (HashContainer)
     """
+    from hashlib import sha256
+
     return sha256(f"{container.name}\0{container.image}".encode()).hexdigest()[:8]
 
 

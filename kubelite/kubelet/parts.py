@@ -12,10 +12,10 @@ from kubelite.api.core_v1 import Pod
 from kubelite.client.interface import Client
 from kubelite.client.plan import Report
 from kubelite.client.view import View
-from kubelite.kubelet.env import NodeFacts
 from kubelite.kubelet.handlers import Hooks, ProbeRunner
 from kubelite.kubelet.host_ports import HostPort
 from kubelite.kubelet.images import ImagePuller
+from kubelite.kubelet.node_status import NodeFacts
 from kubelite.kubelet.pleg import Pleg
 from kubelite.kubelet.runtime import Runtime
 from kubelite.kubelet.storage import Storage

@@ -41,8 +41,9 @@ class Pleg:
         if not fresh and (known := self._known.get(pod_uid)) is not None:
             return known
         question = self._asking[pod_uid] = object()
-        containers = await self._runtime.list_containers(pod_uid)
+        # The sandboxes first: the engine is slow to tell of a container that is just dying.
         sandboxes = await self._runtime.list_pod_sandboxes(pod_uid)
+        containers = await self._runtime.list_containers(pod_uid)
         found = observed_pod(sandboxes, containers)
         if self._asking.get(pod_uid) is question:  # otherwise something happened meanwhile: the next one asks again
             self._known[pod_uid] = found

@@ -19,8 +19,6 @@ from kubelite.kubelet.crash_backoff import Delay
 from kubelite.kubelet.observed import (
     HASH_ANNOTATION,
     ObservedPod,
-    Spec,
-    all_specs,
     is_sidecar,
     main_container_created,
     sandbox_changed,
@@ -272,7 +270,7 @@ def _starts(
             last = observed.newest(name)
             ended = next((each for each in observed.attempts(name) if each.state is State.EXITED), None)
             known = delays.get(name)
-            if ended is not None and (until := crash_backoff.ready_at(known, ended.finished_at)) > now:
+            if ended is not None and (until := crash_backoff.held_until(known, ended.finished_at, now)):
                 held.append(Held(kind=kind, name=name, delay_s=known.delay_s if known else 0.0, until=until))
                 continue
             attempt = _attempt(last, counts.get(name))
@@ -286,8 +284,3 @@ def _attempt(last: Container | None, reported: int | None) -> int:
     if last is not None:
         return last.attempt + (last.state is not State.CREATED)
     return 0 if reported is None else reported + 1
-
-
-def find_spec(pod: Pod, name: str) -> Spec | None:
-    """The container of that name, of any kind."""
-    return next((each for each in all_specs(pod) if each.name == name), None)

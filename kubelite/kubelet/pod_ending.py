@@ -49,6 +49,7 @@ class PodEnding:
             await self._until_done(self._clean)
             if not worker.removed:
                 worker.writer.write(finished(worker.pod, worker.writer.last))
+        worker.over.set()
         while not worker.removed and worker.pod.metadata.deletion_timestamp is None:
             worker.awake()
             if not worker.removed and worker.pod.metadata.deletion_timestamp is None:

@@ -13,9 +13,9 @@ import anyio
 from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import Container as ContainerSpec, EphemeralContainerCommon, Pod
 from kubelite.kubelet.handlers import HookFailed, Target
-from kubelite.kubelet.observed import ObservedPod, is_sidecar
+from kubelite.kubelet.observed import ObservedPod, find_spec, is_sidecar
 from kubelite.kubelet.parts import Parts
-from kubelite.kubelet.pod_actions import Kill, find_spec
+from kubelite.kubelet.pod_actions import Kill
 from kubelite.kubelet.probes import probe_of
 from kubelite.kubelet.runtime import Container, RuntimeFailed
 

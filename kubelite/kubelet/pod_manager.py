@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -21,16 +21,16 @@ from kubelite.actor.log import get_logger
 from kubelite.api.core_v1 import Pod
 from kubelite.api.errors import StatusError
 from kubelite.api.meta import Object
-from kubelite.kubelet.container_config import references
 from kubelite.kubelet.eviction import compute_refusal
 from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.node_status import Health
-from kubelite.kubelet.observed import ObservedPod, is_terminal
+from kubelite.kubelet.observed import ObservedPod, is_static, is_terminal
 from kubelite.kubelet.parts import Parts
 from kubelite.kubelet.pod_admission import compute_rejection
-from kubelite.kubelet.pod_worker import PodWorker
 from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed
-from kubelite.kubelet.static_pods import is_static
+
+if TYPE_CHECKING:
+    from kubelite.kubelet.pod_worker import PodWorker
 
 #: What containers get whose pod nobody knows. Source: pkg/kubelet/kubelet_pods.go
 ORPHAN_GRACE_S = 2.0
@@ -56,6 +56,7 @@ class PodManager:
         self._workers: dict[str, PodWorker] = {}
         self._users: dict[tuple[str, str, str], set[str]] = {}  # (kind, namespace, name) to pod uids
         self.health = Health()  #: of the node, as reported last
+        self.closing = ""  #: why no more pods are taken, ever
         self._group: TaskGroup | None = None
         self._relist = anyio.Event()
 
@@ -71,6 +72,11 @@ class PodManager:
     def pods(self) -> list[Pod]:
         """All pods of the node, as their workers know them."""
         return [worker.pod for worker in self._workers.values()]
+
+    def wake(self) -> None:
+        """Every pod is looked at again."""
+        for worker in self._workers.values():
+            worker.wake()
 
     def workers(self) -> list[PodWorker]:
         return list(self._workers.values())
@@ -133,15 +139,21 @@ class PodManager:
         if known is not None:
             known.update(new)
         else:
-            worker = self._workers[uid] = PodWorker(
-                new, self._parts, partial(self._neighbours, uid), self._rejection(new)
-            )
-            self._group.start_soon(self._supervise, worker)
+            self._group.start_soon(self._supervise, self._employ(new, self._rejection(new)))
+
+    def _employ(self, pod: Pod, rejection: Failure | None = None) -> PodWorker:
+        from kubelite.kubelet.pod_worker import PodWorker  # with a node's first pod: an empty cluster starts without it
+
+        uid = pod.metadata.uid
+        worker = self._workers[uid] = PodWorker(pod, self._parts, partial(self._neighbours, uid), rejection)
+        return worker
 
     def _rejection(self, pod: Pod) -> Failure | None:
         """Why a pod that has not been taken yet is not."""
         if pod.status.start_time or pod.metadata.deletion_timestamp is not None or is_static(pod):
             return None
+        if self.closing:
+            return Failure("NodeShutdown", f"Pod was rejected as the {self.closing}.")
         if refusal := compute_refusal(pod, self.health):
             return refusal
         return compute_rejection(pod, self._neighbours(pod.metadata.uid), self._parts.node.allocatable)
@@ -152,7 +164,7 @@ class PodManager:
         return [each.pod for each in others if not is_terminal(each.writer.last.phase)]
 
     def _note_references(self, pod: Pod) -> None:
-        for kind, name in references(pod):
+        for kind, name in _references(pod):
             self._users.setdefault((kind, pod.metadata.namespace, name), set()).add(pod.metadata.uid)
 
     def _on_config(self, old: Object | None, new: Object | None) -> None:
@@ -175,14 +187,14 @@ class PodManager:
                 log.error("Restarting pod worker", pod=worker.name, delay_s=delay, exc_info=error)
             await self._parts.clock.sleep(delay)
             gone = worker.removed
-            worker = self._workers[uid] = PodWorker(worker.grant.asked, self._parts, partial(self._neighbours, uid))
+            worker = self._employ(worker.grant.asked)
             if gone:
                 worker.remove()
         del self._workers[uid]
         for other in self._workers.values():
             if other.grant.condition is not None:
                 other.wake()  # there may be room for it now
-        for kind, name in references(worker.pod):
+        for kind, name in _references(worker.pod):
             users = self._users.get((kind, worker.pod.metadata.namespace, name))
             if users is not None:
                 users.discard(uid)
@@ -215,3 +227,9 @@ class PodManager:
             await parts.runtime.remove_pod_sandbox(sandbox.id)
             if sandbox.ip and sandbox.ready:
                 parts.addresses.release(sandbox.ip)
+
+
+def _references(pod: Pod) -> frozenset[tuple[str, str]]:
+    from kubelite.kubelet.container_config import references  # with a node's first pod, as above
+
+    return references(pod)

@@ -5,7 +5,7 @@ Source: pkg/kubelet/kuberuntime/kuberuntime_container.go (startContainer), kuber
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -17,10 +17,10 @@ from kubelite.kubelet.container_status import Waiting
 from kubelite.kubelet.crash_backoff import Delay
 from kubelite.kubelet.env import Addresses, ConfigFailed, container_env
 from kubelite.kubelet.handlers import HookFailed, Target
-from kubelite.kubelet.images import ImageFailed
-from kubelite.kubelet.observed import Spec, is_sidecar
+from kubelite.kubelet.images import ImageFailed, Report
+from kubelite.kubelet.observed import Spec, find_spec, is_sidecar
 from kubelite.kubelet.parts import Parts
-from kubelite.kubelet.pod_actions import Held, Start, find_spec
+from kubelite.kubelet.pod_actions import Held, Start
 from kubelite.kubelet.runtime import Container, RuntimeFailed, Sandbox
 
 #: When a container that could not be made is tried again, if nothing happens before. Source: pod_workers.go (backOffPeriod)
@@ -70,8 +70,8 @@ class PodStarter:
             spec = find_spec(pod, start.name)
             if spec is None:
                 continue
-            retry = self._retry_at.get(start.name)
-            if retry is None or retry <= self._parts.clock.now():
+            retry, now = self._retry_at.get(start.name), self._parts.clock.now()
+            if retry is None or not now < retry <= now + RESYNC_S:  # beyond that: the clock was set back
                 retry = await self._try(pod, sandbox, start, spec, running)
             if retry is None:
                 continue
@@ -120,6 +120,7 @@ class PodStarter:
             if error.reason == "ErrImagePull":
                 retry_at = parts.clock.now() + SHOW_PULL_ERROR_S
             raise fail(error.reason, error.message, retry_at, shown=error.reason) from error
+        await self._mount_images(pod, spec, report, fail)
         addresses = Addresses(pod_ip=sandbox.ip, node=parts.node)
         try:
             env = container_env(pod, spec, parts.view, addresses)
@@ -152,6 +153,25 @@ class PodStarter:
                 raise fail("RunContainerError", error.message, parts.clock.now()) from error
             report("Normal", "Started", f"Started container {spec.name}")
         await self._post_start(pod, sandbox, spec, container_id)
+
+    async def _mount_images(self, pod: Pod, spec: Spec, report: Report, fail: Callable[..., _StartFailed]) -> None:
+        """Image volumes, which are pulled like the container's own image. Raises: _StartFailed."""
+        parts, named = self._parts, {mount.name for mount in spec.volume_mounts}
+        for volume in pod.spec.volumes:
+            if volume.image is None or volume.name not in named:
+                continue
+            reference, policy = volume.image.reference, volume.image.pull_policy or "IfNotPresent"
+            try:
+                image = await parts.puller.ensure(
+                    pod.metadata.uid, reference, policy, secrets=self._pull_secrets(pod), report=report
+                )
+                parts.storage.mount_image(pod, volume.name, await parts.runtime.image_layers(image.id))
+            except ImageFailed as error:
+                raise fail(error.reason, error.message, error.retry_at, shown=error.reason) from error
+            except (RuntimeFailed, OSError) as error:
+                raise fail(
+                    "ImageVolumeMountFailed", f'failed to mount image volume "{volume.name}": {error}'
+                ) from error
 
     async def _post_start(self, pod: Pod, sandbox: Sandbox, spec: Spec, container_id: str) -> None:
         hook = spec.lifecycle.post_start if spec.lifecycle else None

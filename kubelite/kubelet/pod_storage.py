@@ -33,9 +33,18 @@ from kubelite.kubelet.env import Addresses, ConfigFailed
 from kubelite.kubelet.mounts import Place, SubPath, file_mounts, volume_mounts
 from kubelite.kubelet.observed import Spec
 from kubelite.kubelet.runtime import Container, Mount
-from kubelite.kubelet.storage import MountFailed
+from kubelite.kubelet.storage import DiskUse, MountFailed
 from kubelite.kubelet.volume_files import Sources, token_projections, volume_files
-from kubelite.kubelet.volume_places import check_host_path, claimed_path, disk_usage, give_to_group, make_empty_dir
+from kubelite.kubelet.volume_places import (
+    check_host_path,
+    claimed_path,
+    disk_usage,
+    give_to_group,
+    make_empty_dir,
+    mount_image,
+    mount_nfs,
+    nfs_mount,
+)
 
 MAX_MESSAGE_BYTES = 4096
 DEFAULT_TOKEN_S = 3600
@@ -80,6 +89,9 @@ class PodStorage:
         self._tokens: dict[tuple[str, str, str], tuple[Token, float]] = {}  # (uid, volume, path): token, refresh time
         self._places: dict[str, dict[str, Place]] = {}
         self._shared = False
+
+    def mount_image(self, pod: Pod, volume: str, layers: tuple[str, ...]) -> None:
+        mount_image(self._home(pod.metadata.uid) / "volumes" / volume, layers)
 
     def _home(self, uid: str) -> Path:
         return self._pods / uid
@@ -132,6 +144,12 @@ class PodStorage:
         if volume.host_path is not None:
             check_host_path(volume.host_path.path, volume.host_path.type)
             return Place(path=volume.host_path.path)
+        if volume.image is not None:
+            path.mkdir(exist_ok=True)  # mounted with the first container that wants it
+            return Place(path=str(path), readonly=True)
+        if (nfs := nfs_mount(pod, volume, self._view)) is not None:
+            await mount_nfs(path, nfs)
+            return Place(path=str(path), readonly=nfs.read_only)
         if volume.persistent_volume_claim is not None or volume.ephemeral is not None:
             claimed, read_only = claimed_path(pod, volume, self._view)
             if gid is not None and not read_only and pod.metadata.uid not in self._places:
@@ -234,7 +252,7 @@ class PodStorage:
         if group := self.cgroup_parent(pod):
             self._cgroups.make(group, pod_limits(pod))
 
-    async def volume_usage(self, pod: Pod) -> dict[str, int]:
+    async def volume_usage(self, pod: Pod) -> dict[str, DiskUse]:
         volumes = self._home(pod.metadata.uid) / "volumes"
         names = [each.name for each in pod.spec.volumes if each.empty_dir and each.empty_dir.medium != "Memory"]
         return await anyio.to_thread.run_sync(lambda: {name: disk_usage(volumes / name) for name in names})

@@ -25,7 +25,7 @@ from kubelite.kubelet.container_status import Facts
 from kubelite.kubelet.env import Addresses
 from kubelite.kubelet.failure import Failure
 from kubelite.kubelet.last_words import last_words
-from kubelite.kubelet.observed import ObservedPod, is_terminal
+from kubelite.kubelet.observed import ObservedPod, is_static, is_terminal
 from kubelite.kubelet.parts import Parts
 from kubelite.kubelet.pod_actions import Actions, Resize, compute_actions
 from kubelite.kubelet.pod_ending import PodEnding
@@ -37,7 +37,6 @@ from kubelite.kubelet.pod_starter import RESYNC_S, PodStarter
 from kubelite.kubelet.pod_status import compute_status
 from kubelite.kubelet.prober import PodProber
 from kubelite.kubelet.runtime import RuntimeEvent, RuntimeFailed, State
-from kubelite.kubelet.static_pods import is_static
 from kubelite.kubelet.status_writer import StatusWriter
 from kubelite.kubelet.storage import MountFailed
 
@@ -57,6 +56,7 @@ class PodWorker:
         self.parts = parts
         self.rejected = rejection is not None  #: this node does not take it
         self.removed = False  #: the API does not know the pod any more
+        self.over = anyio.Event()  #: nothing of it runs, and its last status is written or waits
         self.observed = ObservedPod()
         self.starter = PodStarter(parts)
         mirror = partial(parts.mirror_of, pod) if is_static(pod) else None
@@ -101,7 +101,8 @@ class PodWorker:
     def evict(self, failure: Failure) -> None:
         """The kubelet ends the pod."""
         self.failure = failure
-        self.parts.report(self.pod, "Warning", failure.reason, failure.message)
+        if failure.has_event:
+            self.parts.report(self.pod, "Warning", failure.reason, failure.message)
         self._cut_short()
         self.wake()
 
@@ -250,8 +251,8 @@ class PodWorker:
             self.starter.hold(self.pod, held)
             retry_at = _earliest(retry_at, self.parts.clock.now() + RESYNC_S)
         await self._prune()
-        await self.observe()
-        self.report_status()
+        if await self.observe() is not observed or actions != Actions():
+            self.report_status()
         if retry_at is None:
             self._backoff.forget()
         return _earliest(deadline, actions.requeue_at, retry_at, self._refresh_at)

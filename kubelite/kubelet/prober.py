@@ -6,6 +6,7 @@ started keeps the results that were reported of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import anyio
@@ -36,6 +37,7 @@ class PodProber:
         self._wake = wake
         self._report = report
         self.results: dict[Key, bool] = {}
+        self.counts: Counter[tuple[str, ProbeKind, str]] = Counter()  #: by container, kind and result
         self._scopes: dict[Key, anyio.CancelScope] = {}
         self._started: dict[str, anyio.Event] = {}
 
@@ -93,7 +95,8 @@ class PodProber:
         if probes.is_over(kind, self.results.get(key)):
             return
         target = Target(pod=pod, spec=spec, container_id=container.id, pod_ip=pod_ip)
-        delay = container.started_at + probe.initial_delay_seconds - self._clock.now()
+        initial_s = float(probe.initial_delay_seconds)  # and no more, should the clock have been set back meanwhile
+        delay = min(container.started_at + initial_s - self._clock.now(), initial_s)
         group.start_soon(self._probe, scope, target, kind, probe, max(delay, 0.0), started)
 
     async def _probe(
@@ -129,6 +132,8 @@ class PodProber:
                 break
             outcome = await self._runner.probe(target, kind, probe, timeout_s=timeout_s)
         name = kind.capitalize()
+        result = "unknown" if outcome.unknown else "successful" if outcome.ok else "failed"
+        self.counts[target.spec.name, kind, result] += 1
         if outcome.unknown:
             text = f"{name} probe errored and resulted in unknown state: {outcome.output}"
             self._report(target.spec.name, "Warning", "Unhealthy", text)

@@ -180,13 +180,26 @@ class Unreachable(RuntimeFailed):
         super().__init__("RuntimeUnreachable", message)
 
 
-class ContainerStats(msgspec.Struct, frozen=True, kw_only=True):
+class GroupUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """The counters of a control group. A limit of zero is none."""
+
+    cpu_usage_ns: int = 0
+    cpu_periods: int = 0
+    cpu_throttled_periods: int = 0
+    cpu_throttled_ns: int = 0
+    memory_usage_bytes: int = 0
+    memory_working_set_bytes: int = 0
+    memory_rss_bytes: int = 0
+    memory_cache_bytes: int = 0
+    memory_limit_bytes: int = 0
+    page_faults: int = 0
+    major_page_faults: int = 0
+    processes: int = 0
+
+
+class ContainerStats(GroupUsage, frozen=True, kw_only=True):
     container_id: str
     at: float
-    cpu_usage_ns: int
-    memory_working_set_bytes: int
-    memory_rss_bytes: int
-    memory_usage_bytes: int
 
 
 class Runtime(Protocol):
@@ -222,6 +235,9 @@ class Runtime(Protocol):
 
     async def list_images(self) -> list[Image]: ...
     async def remove_image(self, image: str) -> None: ...
+    async def image_layers(self, image: str) -> tuple[str, ...]:
+        """The directories on this host that an image's files are in, the topmost first; none if there are no files."""
+
     def exec(
         self, container_id: str, command: tuple[str, ...], *, stdin: bool = False, tty: bool = False
     ) -> AbstractAsyncContextManager[ExecStream]:

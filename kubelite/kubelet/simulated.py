@@ -18,7 +18,6 @@ containers, so ten thousand pods cost no tasks. Source: RFC 2606 (.invalid)
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -138,6 +137,11 @@ class SimulatedRuntime:
     async def create_container(self, sandbox: Sandbox, config: ContainerConfig) -> str:
         if sandbox.id not in self._sandboxes:
             raise RuntimeFailed("CreateContainerError", f"No such container: {sandbox.id}")
+        for namesake in [each for each in await self.list_containers(sandbox.uid) if each.name == config.name]:
+            if namesake.attempt == config.attempt:
+                if namesake.state is State.RUNNING:
+                    raise RuntimeFailed("CreateContainerError", f"The name is in use by container {namesake.id}")
+                await self.remove_container(namesake.id)
         container = Container(
             id=self._clock.token(32).hex(),
             sandbox_id=sandbox.id,
@@ -219,6 +223,9 @@ class SimulatedRuntime:
     async def list_images(self) -> list[Image]:
         names = dict.fromkeys(container.image for container in self._containers.values())
         return [Image(id=_image_id(name), tags=(name,), digests=(), size_bytes=0) for name in names]
+
+    async def image_layers(self, image: str) -> tuple[str, ...]:
+        return ()
 
     async def remove_image(self, image: str) -> None:
         self._removed_images.add(image)
@@ -360,6 +367,8 @@ def parse_duration(text: str) -> float:
 
 
 def _image_id(image: str) -> str:
+    import hashlib
+
     return "sha256:" + hashlib.sha256(image.encode()).hexdigest()
 
 

@@ -6,7 +6,6 @@ Knows no containers; `simulated` decides which exist. Understands `echo`, `cat`,
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
@@ -23,6 +22,8 @@ class SimulatedProcess:
 
     def __init__(self, command: tuple[str, ...], *, clock: Clock) -> None:
         if command[:2] == ("sh", "-c") and len(command) > 2:
+            import shlex
+
             command = tuple(shlex.split(command[2]))
         self._command = command
         self._clock = clock

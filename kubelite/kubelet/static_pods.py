@@ -30,9 +30,9 @@ from kubelite.api.scheme import Scheme
 from kubelite.api.timestamp import rfc3339
 from kubelite.client.interface import Client
 from kubelite.kubelet import syscalls
+from kubelite.kubelet.observed import MIRROR, SOURCE
 
-HASH, MIRROR = "kubernetes.io/config.hash", "kubernetes.io/config.mirror"
-SOURCE, SEEN = "kubernetes.io/config.source", "kubernetes.io/config.seen"
+HASH, SEEN = "kubernetes.io/config.hash", "kubernetes.io/config.seen"
 _RETRY_S = 2.0
 
 Handler = Callable[[Pod | None, Pod | None], None]
@@ -42,11 +42,6 @@ log = get_logger(__name__)
 class PodFeed(Protocol):
     def subscribe(self, handler: Handler) -> None: ...
     def unsubscribe(self, handler: Handler) -> None: ...
-
-
-def is_static(pod: Pod) -> bool:
-    """Whether it came from the node itself; a mirror is not, it is the API's picture of one that did."""
-    return pod.metadata.annotations.get(SOURCE) == "file" and MIRROR not in pod.metadata.annotations
 
 
 def parse_static(text: bytes, node: str, seen_at: str) -> list[Pod]:

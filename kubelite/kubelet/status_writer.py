@@ -137,6 +137,7 @@ class StatusWriter:
                 if self._mirror is not None:
                     raise
                 meta = base.metadata
-                self._base = await self._client.get(Pod, meta.name, meta.namespace)
-                if self._base.metadata.uid != meta.uid:
+                fresh = await self._client.get(Pod, meta.name, meta.namespace)
+                if fresh.metadata.uid != meta.uid:
                     raise NotFound(f'pods "{meta.name}" not found') from None
+                self._base = fresh

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from kubelite.api.core_v1 import ContainerStatus, Pod
 from kubelite.api.errors import BadRequest, InternalError, NotFound, not_found
 from kubelite.client.streams import ByteStream, ExecStream, LogOptions
-from kubelite.kubelet.pod_actions import find_spec
+from kubelite.kubelet.observed import find_spec
 from kubelite.kubelet.pod_manager import PodManager
-from kubelite.kubelet.pod_worker import PodWorker
 from kubelite.kubelet.runtime import Container, Runtime, RuntimeFailed, State
+
+if TYPE_CHECKING:
+    from kubelite.kubelet.pod_worker import PodWorker
 
 
 class KubeletStreams:

@@ -9,10 +9,11 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-_BIND = 4096
+_READ_ONLY, _REMOUNT, _BIND = 1, 32, 4096
 _SHARED = 1 << 20
 _DETACH = 2
 _SYS_OPENAT2 = 437  # the same on every architecture
@@ -39,6 +40,18 @@ def mount_tmpfs(path: str, *, size_bytes: int = 0) -> None:
 def bind_mount(source: str, target: str) -> None:
     """Raises: OSError."""
     if _libc().mount(source.encode(), target.encode(), None, ctypes.c_ulong(_BIND), None):
+        raise _failed(target)
+
+
+def mount_layers(layers: Sequence[str], target: str) -> None:
+    """Mounts directories over each other, the topmost first, read-only. Raises: OSError."""
+    if len(layers) == 1:  # which an overlay refuses
+        bind_mount(layers[0], target)
+        failed = _libc().mount(None, target.encode(), None, ctypes.c_ulong(_BIND | _REMOUNT | _READ_ONLY), None)
+    else:
+        data = f"lowerdir={':'.join(layers)}"
+        failed = _libc().mount(b"overlay", target.encode(), b"overlay", ctypes.c_ulong(_READ_ONLY), data.encode())
+    if failed:
         raise _failed(target)
 
 

@@ -22,7 +22,7 @@ from kubelite.api.core_v1 import (
 from kubelite.client.view import View
 from kubelite.kubelet.atomic_writer import File
 from kubelite.kubelet.env import Addresses, ConfigFailed, config_map, field_value, resource_value, secret
-from kubelite.kubelet.pod_actions import find_spec
+from kubelite.kubelet.observed import find_spec
 
 DEFAULT_MODE = 0o644
 #: Tokens are readable by the group that fsGroup gives them, or by root alone. Source: pkg/volume/projected

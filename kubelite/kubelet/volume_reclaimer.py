@@ -6,7 +6,6 @@ Source: sigs.k8s.io/sig-storage-lib-external-provisioner/controller (shouldDelet
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +34,8 @@ def remover(root: Path) -> Remove:
     """Removes directories directly below `root` and no others."""
 
     async def remove(path: str) -> None:
+        import shutil
+
         if Path(path).parent == root:
             with suppress(FileNotFoundError):
                 await anyio.to_thread.run_sync(shutil.rmtree, path)

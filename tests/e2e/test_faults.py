@@ -1,6 +1,8 @@
 """What happens behind the kubelet's back: it ends where the spec says, restarts only what upstream would, and leaves nothing.
 
-`KUBELITE_FAULT_ROUNDS=20` repeats the rounds of many pods (60 then, not 30) and of kills; by default each is done once.
+`KUBELITE_FAULT_ROUNDS=20` repeats the round of many pods (60 then, not 30), and kills the daemon at every step; by default the
+round is done once, and three steps are drawn. Simulated crashes at all steps, clocks that are set and full disks are in
+tests/kubelet.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import json
 import os
 import random
 import signal
-import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from kubelite.kubelet.instance import instance_id, link_prefix
 from tests.e2e.daemon import Daemon
+from tests.e2e.host import containers, docker, until_nothing_is_left, until_removed
 from tests.e2e.load import request
 from tests.e2e.socket_proxy import SocketProxy
-from tests.e2e.test_recovery import container_id, docker, sandbox_of
+from tests.e2e.test_recovery import container_id, sandbox_of
 from tests.e2e.test_sandbox import manifest
 
 ROUNDS = int(os.environ.get("KUBELITE_FAULT_ROUNDS", "1"))
@@ -61,42 +63,6 @@ def restarted(daemon: Daemon, namespace: str) -> dict[str, Any]:
     daemon.wait("condition=Ready", "pod/one", "-n", namespace)
     pod: dict[str, Any] = daemon.get("pod", "one", "-n", namespace)
     return pod
-
-
-def leftovers(daemon: Daemon) -> list[str]:
-    """What a daemon without pods still has on the machine and should not have."""
-    instance = instance_id(daemon.data_dir)
-    links = [each for each in os.listdir("/sys/class/net") if each.startswith(link_prefix(instance))]
-    rules = subprocess.run(
-        ["nft", "list", "table", "ip", f"kubelite_{instance}"], check=False, capture_output=True, text=True
-    ).stdout
-    network = str(daemon.get("nodes")["items"][0]["spec"]["podCIDR"]).rsplit(".", 2)[0]
-    routes = subprocess.run(["ip", "-4", "route"], check=False, capture_output=True, text=True).stdout.splitlines()
-    return [
-        *docker("ps", "-aq", "--filter", f"label=kubelite.io/instance={instance}").split(),
-        *(link for link in links if link != link_prefix(instance)),
-        *(line for line in routes if line.startswith(f"{network}.") and f"{link_prefix(instance)}_" in line),
-        *(line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"{daemon.data_dir}/pods/" in line),
-        *_cgroups(instance),
-        *os.listdir(daemon.data_dir / "pods"),
-        *(line.strip() for line in rules.splitlines() if f"{network}." in line and "hairpin" in line),
-    ]
-
-
-def until_nothing_is_left(daemon: Daemon, within_s: float = 10) -> None:
-    """Interfaces go some time after their namespace."""
-    deadline = time.monotonic() + within_s
-    while (left := leftovers(daemon)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert left == []
-
-
-def until_removed(*containers: str, within_s: float = 10) -> None:
-    """A pod that is deleted without grace is gone from the API before its containers are."""
-    deadline = time.monotonic() + within_s
-    while (left := set(docker("ps", "-aq", "--no-trunc").split()) & set(containers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left
 
 
 def test_a_killed_container_is_back_in_its_service_at_once(daemon: Daemon, namespace: str) -> None:
@@ -166,35 +132,101 @@ def test_many_pods_made_and_deleted_at_once_leave_nothing(new_daemon: Callable[.
         daemon.wait("condition=Ready", "pod", "--all")
         counts = [pod["status"]["containerStatuses"][0]["restartCount"] for pod in daemon.get("pods")["items"]]
         assert counts == [0] * MANY
-        daemon.kubectl("delete", "pod,service", "-l", "app", "--wait=true", "--timeout=60s", timeout_s=70)
         daemon.kubectl("delete", "service", "pod-1")
+        daemon.kubectl("delete", "pod", "--all", "--grace-period=1", "--timeout=60s", timeout_s=70)
         until_nothing_is_left(daemon)
 
 
+class Deadly:
+    """Kills the daemon at one of its requests that change something, before the engine hears it or before the answer."""
+
+    def __init__(self, proxy: SocketProxy) -> None:
+        self.proxy = proxy
+        self.seen: list[str] = []  #: such requests so far
+        self.done = threading.Event()
+
+    def arm(self, daemon: Daemon, nth: int, *, heard: bool) -> None:
+        self.seen, self.done = [], threading.Event()
+        pid, done = daemon.pid, self.done
+
+        def on_request(request: str) -> None:
+            if request.startswith("GET ") or "/containers/" not in request:
+                return
+            self.seen.append(request)
+            if len(self.seen) == nth:
+                os.kill(pid, signal.SIGKILL)
+                done.set()
+                if not heard:
+                    raise OSError("the daemon died before it had sent this")
+
+        self.proxy.on_request = on_request
+
+    def after(self, daemon: Daemon) -> None:
+        """Waits for the death, and starts the daemon again."""
+        assert self.done.wait(30), self.seen
+        self.proxy.on_request = lambda request: None
+        daemon.stop(signal.SIGKILL)
+        daemon.start()
+
+
+def live(daemon: Daemon, deadly: Deadly, *, start: int = 0, stop: int = 0, heard: bool = False) -> tuple[int, int]:
+    """One pod's life, with a death at a step of its start or of its stop; returns how many steps there were of each."""
+    deadly.arm(daemon, start, heard=heard)
+    daemon.kubectl("apply", "-f", "-", stdin=manifest("one", SLEEP, SLEEP | {"name": "other"}))
+    if start:
+        deadly.after(daemon)
+    daemon.wait("condition=Ready", "pod/one")
+    counts = [each["restartCount"] for each in daemon.get("pod", "one")["status"]["containerStatuses"]]
+    assert counts == [0, 0], (start, heard, deadly.seen)
+    begun = len(deadly.seen)
+    deadly.arm(daemon, stop, heard=heard)
+    daemon.kubectl("delete", "pod", "one", "--grace-period=1", "--wait=false")
+    if stop:
+        deadly.after(daemon)
+    daemon.kubectl("wait", "--for=delete", "pod/one", "--timeout=60s", timeout_s=70)
+    until_nothing_is_left(daemon)
+    return begun, len(deadly.seen)
+
+
 @pytest.mark.usefixtures("engine")
-def test_kill_9_at_any_time_restarts_nothing_and_leaves_nothing(new_daemon: Callable[..., Daemon]) -> None:
-    daemon = new_daemon()
-    daemon.start()
-    names = [f"pod-{number}" for number in range(8)]
-    seed = random.randrange(1 << 32)
-    chance = random.Random(seed)
+def test_kill_9_at_any_step_restarts_nothing_and_leaves_nothing(
+    new_daemon: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    """Every step with `KUBELITE_FAULT_ROUNDS` above 1, some by default; tests/kubelet/test_crash_points has all, simulated."""
+    with SocketProxy(tmp_path / "docker.sock", "/var/run/docker.sock") as proxy:
+        daemon, deadly = new_daemon("--docker-socket", str(proxy.path)), Deadly(proxy)
+        daemon.start()
+        starts, stops = live(daemon, deadly)
+        assert min(starts, stops) >= 6
+        steps = [(nth, 0) for nth in range(1, starts + 1)] + [(0, nth) for nth in range(1, stops + 1)]
+        deaths = [(*step, heard) for step in steps for heard in (False, True)]
+        for start, stop, heard in deaths if ROUNDS > 1 else random.sample(deaths, 3):
+            live(daemon, deadly, start=start, stop=stop, heard=heard)
 
-    def killed(*, times: int) -> None:
-        for _ in range(times):
-            time.sleep(chance.uniform(0.0, 0.8))
-            daemon.stop(signal.SIGKILL)
-            daemon.start()
 
-    for _ in range(ROUNDS):
-        made = "\n---\n".join(manifest(name, SLEEP, SLEEP | {"name": "other"}) for name in names)
-        daemon.kubectl("apply", "-f", "-", stdin=made)
-        killed(times=2)
+@pytest.mark.usefixtures("engine")
+def test_an_engine_that_goes_down_with_its_containers_is_followed_by_one_restart_each(
+    new_daemon: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    with SocketProxy(tmp_path / "docker.sock", "/var/run/docker.sock") as proxy:
+        daemon = new_daemon("--docker-socket", str(proxy.path))
+        daemon.start()
+        names = [f"pod-{number}" for number in range(3)]
+        once = manifest("once", {"name": "main", "command": ["sleep", "1000"]}, restartPolicy="Never")
+        daemon.kubectl("apply", "-f", "-", stdin="\n---\n".join([once, *(manifest(name, SLEEP) for name in names)]))
         daemon.wait("condition=Ready", "pod", "--all")
+        proxy.closed = True
+        proxy.cut()
+        docker("kill", *containers(daemon))
+        proxy.closed = False
+        for name in names:
+            daemon.wait("jsonpath={.status.containerStatuses[0].restartCount}=1", f"pod/{name}")
+            daemon.wait("condition=Ready", f"pod/{name}")
+        daemon.wait("jsonpath={.status.phase}=Failed", "pod/once")
         for pod in daemon.get("pods")["items"]:
-            assert [each["restartCount"] for each in pod["status"]["containerStatuses"]] == [0, 0], f"seed {seed}"
-        daemon.kubectl("delete", "pods", "--all", "--grace-period=1", "--wait=false")
-        killed(times=2)
-        daemon.kubectl("wait", "--for=delete", "pod", "--all", "--timeout=60s", timeout_s=70)
+            expected = 0 if pod["metadata"]["name"] == "once" else 1
+            assert pod["status"]["containerStatuses"][0]["restartCount"] == expected, pod["metadata"]["name"]
+        daemon.kubectl("delete", "pods", "--all", "--grace-period=1", "--timeout=60s", timeout_s=70)
         until_nothing_is_left(daemon)
 
 
@@ -211,7 +243,7 @@ def test_a_slow_and_breaking_engine_delays_pods_and_restarts_none(
         names = [f"pod-{number}" for number in range(6)]
         daemon.kubectl("apply", "-f", "-", stdin="\n---\n".join(manifest(name, SLEEP) for name in names))
         for _ in range(4):
-            time.sleep(0.4)
+            proxy.until_requests(12)
             proxy.cut()
         proxy.delay_s = 0.0
         daemon.wait("condition=Ready", "pod", "--all")
@@ -224,16 +256,7 @@ def test_a_slow_and_breaking_engine_delays_pods_and_restarts_none(
         for pod in daemon.get("pods")["items"]:
             expected = 1 if pod["metadata"]["name"] == "pod-0" else 0
             assert pod["status"]["containerStatuses"][0]["restartCount"] == expected, pod["metadata"]["name"]
-        daemon.kubectl("delete", "pods", "--all", "--wait=false")
+        daemon.kubectl("delete", "pods", "--all", "--grace-period=1", "--wait=false")
         proxy.cut()
         daemon.kubectl("wait", "--for=delete", "pod", "--all", "--timeout=60s", timeout_s=70)
         until_nothing_is_left(daemon)
-
-
-def _cgroups(instance: str) -> list[str]:
-    """The pods' cgroups; they vanish while they are walked."""
-    return [
-        directory
-        for directory, _, _ in os.walk("/sys/fs/cgroup")
-        if f"/kubelite-{instance}/kubepods/" in directory and Path(directory).name.startswith("pod")
-    ]

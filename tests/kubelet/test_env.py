@@ -27,7 +27,8 @@ from kubelite.api.core_v1 import (
 )
 from kubelite.api.meta import Object, ObjectMeta
 from kubelite.client.cache import Cache
-from kubelite.kubelet.env import Addresses, ConfigFailed, NodeFacts, container_env, expand, field_value
+from kubelite.kubelet.env import Addresses, ConfigFailed, container_env, expand, field_value
+from kubelite.kubelet.node_status import NodeFacts
 
 NODE = NodeFacts(host_ip="192.168.0.1", allocatable={"cpu": "4", "memory": "8Gi"})
 ADDRESSES = Addresses(pod_ip="10.0.0.9", node=NODE)

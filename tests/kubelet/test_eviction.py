@@ -7,16 +7,8 @@ from typing import Any
 import pytest
 
 from kubelite.api.core_v1 import Container, EmptyDirVolumeSource, Pod, ResourceRequirements, Toleration, Volume
-from kubelite.kubelet.eviction import (
-    TRANSITION_S,
-    Pressures,
-    Usage,
-    compute_eviction,
-    compute_overuse,
-    compute_refusal,
-    step,
-)
-from kubelite.kubelet.node_status import Health, Shortage
+from kubelite.kubelet.eviction import Usage, compute_eviction, compute_overuse, compute_refusal
+from kubelite.kubelet.node_status import Health, Shortage, Signal
 from tests.kubelet.nodes import bench, is_ready, pod, running
 
 SHORT = Health(memory_pressure=True, shortages=(Shortage(resource="memory", threshold="100Mi", available="50Mi"),))
@@ -58,6 +50,14 @@ def test_the_message_says_what_was_short_and_who_used_it() -> None:
     )
 
 
+def test_inodes_are_freed_by_who_has_most_files() -> None:
+    short = Health(shortages=(Shortage(resource="inodes", threshold="100", available="5"),))
+    large, many = Usage(volumes={"a": 9 * MIB}, inodes=1), Usage(volumes={"a": MIB}, inodes=500)
+    found = compute_eviction(short, [(asking("large"), large), (asking("many"), many)])
+    assert found is not None
+    assert found[0].metadata.name == "many"
+
+
 def test_limits_of_local_storage_hold() -> None:
     volume = Volume(name="scratch", empty_dir=EmptyDirVolumeSource(size_limit="1Mi"))
     scratch = asking("web", volumes=(volume,))
@@ -72,13 +72,21 @@ def test_limits_of_local_storage_hold() -> None:
     assert found.message == "Pod ephemeral local storage usage exceeds the total limit of containers 1Mi. "
 
 
-def test_a_pressure_lasts_five_minutes_longer_than_its_cause() -> None:
-    known, reported = step(Pressures(), SHORT, 1000.0)
-    assert reported.memory_pressure
-    known, reported = step(known, Health(), 1000.0 + TRANSITION_S - 1)
-    assert reported.memory_pressure
-    _, reported = step(known, Health(), 1000.0 + TRANSITION_S)
-    assert not reported.memory_pressure
+def test_a_soft_threshold_lets_the_pod_end_in_peace() -> None:
+    soft = Health(shortages=(Shortage(resource="memory", threshold="1", available="0", is_soft=True),))
+    for health, max_grace_s, grace_s in ((SHORT, 20.0, 1.0), (soft, 20.0, 20.0), (soft, 0.0, 1.0)):
+        found = compute_eviction(health, [(asking("web"), using(1))], max_grace_s=max_grace_s)
+        assert found is not None
+        assert found[1].grace_s == grace_s
+
+
+def test_process_ids_are_freed_by_who_has_most() -> None:
+    short = Health(shortages=(Shortage(resource="pids", threshold="100", available="5"),))
+    few, many = Usage(memory={"app": 9 * MIB}, processes=2), Usage(memory={"app": MIB}, processes=500)
+    found = compute_eviction(short, [(asking("few"), few), (asking("many"), many)])
+    assert found is not None
+    assert found[0].metadata.name == "many"
+    assert found[1].message == "The node was low on resource: pids. Threshold quantity: 100, available: 5. "
 
 
 def test_under_pressure_only_some_pods_are_taken() -> None:
@@ -97,7 +105,7 @@ async def test_an_evicted_pod_fails_and_says_why() -> None:
         async with running(kubelet):
             await node.create(pod())
             await node.until("web", is_ready)
-            health = SHORT
+            health = Health(signals={"memory.available": Signal(50 * MIB, 1000 * MIB)})
             kubelet.node.changed()
             seen = await node.until("web", lambda each: each.status.phase == "Failed")
             assert seen.status.reason == "Evicted"

@@ -47,6 +47,16 @@ class Engine(SimulatedRuntime):
         self.present = [each for each in self.present if image not in each.tags]
 
 
+async def test_an_image_that_a_volume_shows_is_in_use(tmp_path: Path) -> None:
+    clock, runtime = Clock(), Engine()
+    collector = ImageCollector(runtime, clock, tmp_path / "pulled")
+    collector.note_pull("pulled")
+    clock.later_s = MIN_AGE_S
+    assert await collector.collect(1000, lambda: {"pulled:1"}) == 0
+    clock.later_s = 2 * MIN_AGE_S
+    assert await collector.collect(1000, lambda: {"another:1"}) == 60
+
+
 async def test_only_what_was_pulled_goes_and_a_restart_still_knows(tmp_path: Path) -> None:
     record = tmp_path / "pulled"
     clock = Clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import anyio
@@ -14,6 +15,22 @@ from kubelite.kubelet.runtime import RuntimeFailed
 from tests.images import bring_up_engine
 
 
+def block() -> str:
+    """The beginning of eight /24 networks that hardly anybody else uses just now; a third number is to be added to the last."""
+    second, third = SystemClock().token(2)
+    return f"10.{64 + second % 32}.{third & 0xF8}"
+
+
+def within(block: str, number: int) -> str:
+    """The beginning of one of the eight.
+
+    >>> within("10.64.8", 3)
+    '10.64.11'
+    """
+    head, _, third = block.rpartition(".")
+    return f"{head}.{int(third) + number}"
+
+
 async def shown(*command: str) -> str:
     return (await anyio.run_process(command, check=False)).stdout.decode()
 
@@ -22,34 +39,36 @@ async def test_setup_can_be_repeated_and_teardown_leaves_nothing() -> None:
     await bring_up_engine()
     instance = SystemClock().token(4).hex()
     prefix = link_prefix(instance)
-    network = PodNetwork(instance=instance, pod_cidr="10.198.1.0/24")
+    net = block()
+    network = PodNetwork(instance=instance, pod_cidr=f"{net}.0/24")
     try:
         for _ in range(2):
             await network.setup()
         rules = await shown("iptables-save")
         assert len([line for line in rules.splitlines() if f"{prefix}+" in line]) == 3
-        assert "unreachable 10.198.1.0/24" in await shown("ip", "route")
-        assert "inet 10.198.1.1/32" in await shown("ip", "addr", "show", prefix)
-        assert network.gateway == "10.198.1.1"
+        assert f"unreachable {net}.0/24" in await shown("ip", "route")
+        assert f"inet {net}.1/32" in await shown("ip", "addr", "show", prefix)
+        assert network.gateway == f"{net}.1"
     finally:
         assert await teardown(instance) == 1
     assert await teardown(instance) == 0
     assert prefix not in await shown("iptables-save")
-    assert "10.198.1.0" not in await shown("ip", "route")
+    assert f"{net}.0" not in await shown("ip", "route")
 
 
 async def test_two_instances_do_not_share_addresses() -> None:
     await bring_up_engine()
     clock = SystemClock()
-    first, second = clock.token(4).hex(), clock.token(4).hex()
+    first, second, net = clock.token(4).hex(), clock.token(4).hex(), block()
+    taken = within(net, 2)
     try:
-        await PodNetwork(instance=first, pod_cidr="10.198.2.0/24").setup()
+        await PodNetwork(instance=first, pod_cidr=f"{taken}.0/24").setup()
         with pytest.raises(
-            RuntimeFailed, match=rf"overlaps 10\.198\.2\.0/24.*{link_prefix(first)}.*--pod-cidr"
+            RuntimeFailed, match=rf"overlaps {re.escape(taken)}\.0/24.*{link_prefix(first)}.*--pod-cidr"
         ) as failure:
-            await PodNetwork(instance=second, pod_cidr="10.198.0.0/16").setup()
+            await PodNetwork(instance=second, pod_cidr=f"{net}.0/21").setup()
         assert failure.value.reason == "NetworkNotReady"
-        await PodNetwork(instance=second, pod_cidr="10.198.3.0/24").setup()
+        await PodNetwork(instance=second, pod_cidr=f"{within(net, 3)}.0/24").setup()
     finally:
         await teardown(first)
         await teardown(second)
@@ -58,7 +77,8 @@ async def test_two_instances_do_not_share_addresses() -> None:
 async def test_a_pod_knows_its_router_and_the_host_its_pod() -> None:
     await bring_up_engine()
     instance = SystemClock().token(4).hex()
-    network = PodNetwork(instance=instance, pod_cidr="10.198.4.0/24")
+    net = block()
+    network = PodNetwork(instance=instance, pod_cidr=f"{net}.0/24")
     async with await anyio.open_process(
         ["unshare", "--net", "sh", "-c", "echo; exec sleep 1000"], stdin=subprocess.DEVNULL
     ) as pod:
@@ -66,17 +86,18 @@ async def test_a_pod_knows_its_router_and_the_host_its_pod() -> None:
         await pod.stdout.receive()
         try:
             await network.setup()
-            assert not network.is_attached("abcdef0123", "10.198.4.9")
-            await network.attach(pid=pod.pid, ip="10.198.4.9", sandbox_id="abcdef0123")
-            assert network.is_attached("abcdef0123", "10.198.4.9")
-            assert not network.is_attached("abcdef0123", "10.198.4.8")
+            assert not network.is_attached("abcdef0123", f"{net}.9")
+            await network.attach(pid=pod.pid, ip=f"{net}.9", sandbox_id="abcdef0123")
+            assert network.is_attached("abcdef0123", f"{net}.9")
+            assert not network.is_attached("abcdef0123", f"{net}.8")
+            mac = "0a:58:" + ":".join(f"{int(each):02x}" for each in f"{net}.9".split("."))
             enter = ("nsenter", f"--net=/proc/{pod.pid}/ns/net", "ip")
             assert "default via 169.254.1.1 dev eth0" in await shown(*enter, "route")
-            assert "0a:58:0a:c6:04:09" in await shown(*enter, "link", "show", "eth0")
+            assert mac in await shown(*enter, "link", "show", "eth0")
             link = f"{link_prefix(instance)}abcdef0"
-            assert f"10.198.4.9 dev {link}" in await shown("ip", "route")
+            assert f"{net}.9 dev {link}" in await shown("ip", "route")
             with pytest.raises(FileExistsError):
-                await network.attach(pid=pod.pid, ip="10.198.4.9", sandbox_id="abcdef0123")
+                await network.attach(pid=pod.pid, ip=f"{net}.9", sandbox_id="abcdef0123")
         finally:
             pod.kill()
             await teardown(instance)

@@ -12,8 +12,16 @@ from kubelite.api.core_v1 import Container as Spec, EphemeralContainer, Pod, Pod
 from kubelite.api.meta import ObjectMeta
 from kubelite.kubelet.container_status import Facts
 from kubelite.kubelet.crash_backoff import Delay
-from kubelite.kubelet.observed import HASH_ANNOTATION, ObservedPod, is_sidecar, is_terminal, observed_pod, spec_hash
-from kubelite.kubelet.pod_actions import Actions, compute_actions, find_spec
+from kubelite.kubelet.observed import (
+    HASH_ANNOTATION,
+    ObservedPod,
+    find_spec,
+    is_sidecar,
+    is_terminal,
+    observed_pod,
+    spec_hash,
+)
+from kubelite.kubelet.pod_actions import Actions, compute_actions
 from kubelite.kubelet.pod_status import compute_status
 from kubelite.kubelet.runtime import Container, Sandbox, State
 

@@ -132,6 +132,36 @@ async def test_a_container_cannot_start_in_a_stopped_sandbox(kind: str) -> None:
         assert failure.value.reason == "RunContainerError"
 
 
+async def test_a_namesake_that_never_ran_is_replaced_and_one_that_runs_is_not(kind: str) -> None:
+    async with running(kind) as node:
+        sandbox = await node.runtime.run_pod_sandbox(node.pod())
+        cut_off = await node.runtime.create_container(sandbox, app())
+        made = await node.runtime.create_container(sandbox, app())
+        assert [each.id for each in await node.runtime.list_containers("uid-1")] == [made] != [cut_off]
+        await node.runtime.start_container(made)
+        with pytest.raises(RuntimeFailed, match="in use") as failure:
+            await node.runtime.create_container(sandbox, app())
+        assert failure.value.reason == "CreateContainerError"
+        assert await node.runtime.create_container(sandbox, app(attempt=1)) != made
+
+
+async def test_what_a_container_wrote_can_be_asked_for_even_when_it_is_gone(kind: str) -> None:
+    async with running(kind) as node:
+        said = {"simulated.kubelite.io/writable-bytes": "70000"}
+        command = ("sh", "-c", "head -c 70000 /dev/zero > /file; echo ready; sleep 1000")
+        _, (container_id,) = await node.run(node.pod(), app(command=command, annotations=said))
+        if kind == "docker":
+            await node.logged(container_id, "ready")
+        assert await node.runtime.writable_bytes(container_id) >= 70000
+        assert await node.runtime.writable_bytes("nosuch") == 0
+
+
+async def test_removing_an_image_that_is_not_there_is_no_failure(kind: str) -> None:
+    async with running(kind) as node:
+        await node.runtime.remove_image("kubelite.test/never-there:1")
+        assert await node.runtime.image_status("kubelite.test/never-there:1") is None
+
+
 async def test_starting_what_does_not_exist_fails_by_name(kind: str) -> None:
     async with running(kind) as node:
         with pytest.raises(RuntimeFailed, match="No such container: nosuch") as failure:

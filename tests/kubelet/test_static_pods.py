@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from kubelite.api.core_v1 import Node, Pod
 from kubelite.api.errors import BadRequest
 from kubelite.api.meta import DeleteOptions
-from kubelite.kubelet.static_pods import HASH, MIRROR, is_static, parse_static
+from kubelite.kubelet.observed import MIRROR, is_static
+from kubelite.kubelet.static_pods import HASH, parse_static
 from tests.kubelet.nodes import NODE, bench, is_ready, running
 
 MANIFEST = b"""

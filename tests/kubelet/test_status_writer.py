@@ -74,3 +74,21 @@ def test_the_status_of_a_pod_that_is_gone_is_dropped() -> None:
                 group.cancel_scope.cancel()
 
     run_virtually(main())
+
+
+def test_a_successor_of_the_same_name_never_gets_the_status() -> None:
+    async def main() -> None:
+        async with bench(SeededClock()) as node:
+            made = await node.create(pod())
+            await node.delete(grace_s=0)
+            await node.create(pod())
+            writer = StatusWriter(made, node.client, node.clock)
+            async with anyio.create_task_group() as group:
+                group.start_soon(writer.run)
+                for phase in ("Running", "Failed"):
+                    writer.write(status("False", phase=phase))
+                    await writer.drained()
+                group.cancel_scope.cancel()
+            assert (await node.get()).status.phase == "Pending"
+
+    run_virtually(main())

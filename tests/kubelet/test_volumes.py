@@ -45,6 +45,19 @@ def test_a_volume_shows_exactly_what_was_written_last(
     assert len(hidden) == 2  # ..data and the one directory that it points to
 
 
+def test_a_write_that_fails_leaves_what_was_and_a_writer_that_died_leaves_nothing_for_long(tmp_path: Path) -> None:
+    write_atomically(tmp_path, {"a": File(b"1", 0o644)}, stamp="one")
+    with pytest.raises(OSError, match="File name too long"):
+        write_atomically(tmp_path, {"a": File(b"2", 0o644), "b" * 300: File(b"", 0o644)}, stamp="two")
+    assert sorted(os.listdir(tmp_path)) == ["..data", "..one", "a"]
+    assert contents(tmp_path) == {"a": b"1"}
+    (tmp_path / "..died").mkdir()
+    (tmp_path / "..died" / "a").write_bytes(b"3")
+    write_atomically(tmp_path, {"a": File(b"4", 0o644)}, stamp="four")
+    assert sorted(os.listdir(tmp_path)) == ["..data", "..four", "a"]
+    assert contents(tmp_path) == {"a": b"4"}
+
+
 def test_the_switch_replaces_a_link_and_keeps_modes(tmp_path: Path) -> None:
     write_atomically(tmp_path, {"a": File(b"1", 0o400)}, stamp="one")
     assert os.readlink(tmp_path / "..data") == "..one"
