@@ -33,8 +33,8 @@ async def test_a_pod_is_traced_back_to_the_user_and_to_what_the_scheduler_weighe
         r"replicasets.apps/default/hello-\w+ created by deployment-controller default/hello @\d+$", chain[1]
     )
     assert re.search(r"<- \d+ \S+Z deployments.apps/default/hello created by system:apiserver$", chain[2])
-    (bound,) = [line for line in lines if "by default-scheduler" in line]
-    assert "spec.nodeName" in bound
+    (bound,) = [line for line in lines if "spec.nodeName" in line]
+    assert "by default-scheduler" in bound
     assert re.search(r"node-\d chosen of 2: node-\d \d+ \(.*NodeResourcesFit \d+.*\), node-\d \d+", bound)
     assert any("status.phase" in line and "by kubelet/" in line for line in lines)
 

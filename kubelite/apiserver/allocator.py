@@ -1,167 +1,158 @@
-"""Cluster IPs and node ports of Services: which are taken, and which to give to a new one.
+"""Cluster IPs and node ports of Services: which to give, and what the transaction that writes the Service holds on to.
 
-What is taken is derived from the Services that exist when the first one is written, and then kept in step by the registry,
-which reserves before it writes and releases when a write comes to nothing or a Service goes. One process allocates.
-Source: k8s.io/kubernetes pkg/registry/core/service/storage/alloc.go, KEP-3070 and KEP-3668 (the lower part of a range is
-for addresses and ports that users choose)
+Nothing is kept here: what is taken is what the store has. An address is taken while its IPAddress object exists, a port while
+its key does; `commits` writes and deletes them together with their Service, on the condition that nobody else has them. So
+servers on one store never give the same one twice; who loses that race asks again. Addresses come from the ServiceCIDRs that
+are ready, at random.
+Source: k8s.io/kubernetes pkg/registry/core/service/storage/alloc.go, pkg/registry/core/service/ipallocator/cidrallocator.go,
+KEP-1880 (IPAddress, ServiceCIDR), KEP-3070 and KEP-3668 (the lower part of a range is for what users choose)
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
 from msgspec.structs import replace
 
 from kubelite.actor.clock import Clock
-from kubelite.api import core_v1 as core
+from kubelite.api import codec, core_v1 as core, networking_v1 as networking, service_addresses as addresses
 from kubelite.api.errors import FieldError, InternalError, invalid
+from kubelite.api.scheme import BUILT_IN
+from kubelite.api.timestamp import rfc3339
 from kubelite.api.validation_field import invalid as invalid_field
 from kubelite.apiserver.admission import Finder
+from kubelite.apiserver.number_range import NumberRange, address_range, port_range
+from kubelite.store.store import Compare, Delete, Op, Put, Store, Txn, prefix_end
 
-Release = Callable[[], None]
-
-
-class Full(Exception):
-    """Nothing is left in the range."""
-
-
-class Pool:
-    """Numbers `first` to `first + size - 1`; those before `first + reserved` are given only on request."""
-
-    def __init__(self, first: int, size: int, reserved: int, clock: Clock) -> None:
-        self.first = first
-        self.size = size
-        self._reserved = reserved if reserved < size else 0
-        self._clock = clock
-        self._taken: set[int] = set()
-
-    def __contains__(self, number: int) -> bool:
-        return self.first <= number < self.first + self.size
-
-    def take(self, number: int) -> bool:
-        """False when it is taken."""
-        if number in self._taken:
-            return False
-        self._taken.add(number)
-        return True
-
-    def draw(self) -> int:
-        """A free number, at random from the upper part while there is one. Raises: Full."""
-        for start, count in ((self._reserved, self.size - self._reserved), (0, self._reserved)):
-            at = self._clock.randrange(count) if count else 0
-            for step in range(count):
-                number = self.first + start + (at + step) % count
-                if number not in self._taken:
-                    self._taken.add(number)
-                    return number
-        raise Full
-
-    def give_back(self, number: int) -> None:
-        self._taken.discard(number)
+#: Where a taken node port has its key; the value is the Service, as namespace/name. No part of the API.
+NODE_PORTS = "/registry/ranges/servicenodeports/"
+IP_ADDRESSES = next(resource for resource in BUILT_IN if resource.type is networking.IPAddress)
+_SERVICES = next(resource for resource in BUILT_IN if resource.type is core.Service)
+#: How often a number is drawn blindly before all that are taken are looked at.
+_TRIES = 4
+#: The widest IPv6 network that addresses are drawn from. Source: ipallocator.go NewIPAllocator
+_WIDEST_V6 = 64
 
 
-def _band(size: int) -> int:
-    """How many numbers at the start of a range are left to users' choice."""
-    return min(max(16, size // 16), 256)
+class Holding(msgspec.Struct, frozen=True):
+    """What must hold for a Service's transaction to succeed, and what is written and deleted along with it."""
+
+    compare: tuple[Compare, ...] = ()
+    ops: tuple[Op, ...] = ()
 
 
-def _node_port_band(size: int) -> int:
-    return min(max(16, size // 32), 128) if size >= 32 else 0
+NOTHING = Holding()
 
 
 class ServiceAllocator:
+    """`cidr` is the network of Services where no ServiceCIDR says otherwise; its family is that of all Services."""
+
     def __init__(
         self, clock: Clock, *, cidr: str = "10.96.0.0/16", node_ports: tuple[int, int] = (30000, 32767)
     ) -> None:
-        network = ipaddress.ip_network(cidr)
-        self._cidr = network
-        self._version = network.version
-        hosts = network.num_addresses - (2 if network.version == 4 else 1)
-        self._ips = Pool(int(network.network_address) + 1, hosts, _band(network.num_addresses), clock)
-        low, high = node_ports
-        self._node_ports = (low, high)
-        self._ports = Pool(low, high - low + 1, _node_port_band(high - low + 1), clock)
-        self._loaded = False
-
-    @property
-    def first_ip(self) -> str:
-        """The address of the `kubernetes` Service."""
-        return str(self._cidr.network_address + 1)
+        self._clock = clock
+        self._network: addresses.Network = ipaddress.ip_network(cidr)
+        self._node_ports = node_ports
+        self._ports = port_range(*node_ports)
 
     @property
     def family(self) -> str:
-        return "IPv4" if self._version == 4 else "IPv6"
+        return f"IPv{self._network.version}"
 
-    async def reserve(
-        self, new: core.Service, old: core.Service | None, finder: Finder
-    ) -> tuple[core.Service, Release | None]:
-        """`new` with what it still needs, and how to undo the reservation. Raises: Invalid, InternalError."""
-        await self._load(finder)
-        undo: list[Release] = []
+    async def allocate(
+        self, new: core.Service, old: core.Service | None, store: Store, finder: Finder
+    ) -> tuple[core.Service, Holding]:
+        """`new` with what it still needs. Raises: Invalid, InternalError, Unavailable."""
+        before = old.spec if old else core.ServiceSpec()
         try:
-            spec = self._with_ip(new.spec, old.spec if old else None, undo)
-            spec = self._with_ports(spec, old.spec if old else None, undo)
+            spec = await self._with_ip(new.spec, before, store, finder)
+            spec = await self._with_ports(spec, before, store)
         except FieldsInvalid as error:
-            _run(undo)
             raise invalid("", "Service", new.metadata.name, error.found) from error
-        except Full as error:
-            _run(undo)
-            raise InternalError("Internal error occurred: failed to allocate a serviceIP: range is full") from error
-        return (new if spec is new.spec else replace(new, spec=spec)), (lambda: _run(undo))
+        made = new if spec is new.spec else replace(new, spec=spec)
+        return made, self._holding(made, old)
 
-    def release(self, service: core.Service) -> None:
-        """The Service is gone."""
-        for number in _addresses(service.spec):
-            self._ips.give_back(number)
-        for port in _ports(service.spec):
-            self._ports.give_back(port)
+    def release(self, service: core.Service) -> tuple[Delete, ...]:
+        """What goes with the Service."""
+        return tuple(Delete(key) for key in _keys(service))
 
-    def keep_only(self, old: core.Service, new: core.Service) -> None:
-        """The Service was updated: what it no longer has is free."""
-        for number in set(_addresses(old.spec)) - set(_addresses(new.spec)):
-            self._ips.give_back(number)
-        for port in set(_ports(old.spec)) - set(_ports(new.spec)):
-            self._ports.give_back(port)
+    async def repair(self, store: Store, finder: Finder) -> int:
+        """Writes what Services of older versions lack, and frees ports that nobody has; how many keys that changed.
 
-    async def _load(self, finder: Finder) -> None:
-        if not self._loaded:
-            self._adopt(await finder.find_all(core.Service))
+        To be called before Services are created. Raises: Unavailable.
+        """
+        prefixes = (IP_ADDRESSES.prefix, NODE_PORTS)
+        ranges = [await store.range(prefix, prefix_end(prefix), keys_only=True) for prefix in prefixes]
+        leaked = {record.key: record.mod_revision for found in ranges for record in found.records}
+        txns: list[Txn] = []
+        for service in await finder.find_all(core.Service):
+            meta = service.metadata
+            is_same = Compare(_SERVICES.key(meta.name, meta.namespace), "mod_revision", "=", int(meta.resource_version))
+            for key, address in _keys(service).items():
+                if leaked.pop(key, None) is None:
+                    put = Put(key, self._value(service, address))
+                    txns.append(Txn((is_same, Compare(key, "mod_revision", "=", 0)), (put,)))
+        for key, revision in leaked.items():
+            if key.startswith(NODE_PORTS):
+                txns.append(Txn((Compare(key, "mod_revision", "=", revision),), (Delete(key),)))
+        return sum([(await store.txn(txn)).succeeded for txn in txns])
 
-    def _adopt(self, services: list[core.Service]) -> None:
-        if self._loaded:  # somebody else was faster
-            return
-        self._loaded = True
-        for service in services:
-            for number in _addresses(service.spec):
-                self._ips.take(number)
-            for port in _ports(service.spec):
-                self._ports.take(port)
+    def _holding(self, new: core.Service, old: core.Service | None) -> Holding:
+        had, has = _keys(old) if old else {}, _keys(new)
+        gained, lost = [key for key in has if key not in had], [key for key in had if key not in has]
+        if not gained and not lost:
+            return NOTHING
+        compare = tuple(Compare(key, "mod_revision", "=", 0) for key in gained)
+        puts = tuple(Put(key, self._value(new, has[key])) for key in gained)
+        return Holding(compare, (*puts, *(Delete(key) for key in lost)))
 
-    def _with_ip(self, spec: core.ServiceSpec, old: core.ServiceSpec | None, undo: list[Release]) -> core.ServiceSpec:
+    def _value(self, service: core.Service, address: str) -> bytes:
+        """What the store keeps of an address, or of a port (no address)."""
+        if not address:
+            return f"{service.metadata.namespace}/{service.metadata.name}".encode()
+        obj = addresses.address_object(address, service)
+        now = rfc3339(self._clock.now())
+        obj = replace(obj, metadata=replace(obj.metadata, uid=self._clock.uid(), creation_timestamp=now))
+        return codec.stored_form(obj, codec.encode_stored(obj))
+
+    # -- addresses -----------------------------------------------------------------------------------------------------
+
+    async def _with_ip(
+        self, spec: core.ServiceSpec, old: core.ServiceSpec, store: Store, finder: Finder
+    ) -> core.ServiceSpec:
         if spec.type == "ExternalName":
             return spec
         spec = self._with_families(spec)
-        if spec.cluster_ip == "None" or (old is not None and old.cluster_ip and spec.cluster_ip == old.cluster_ip):
+        if spec.cluster_ip == "None" or (old.cluster_ip and spec.cluster_ip == old.cluster_ip):
             return spec
+        networks = await self._networks(finder)
+        taken = _Taken(store, IP_ADDRESSES.prefix, lambda number: str(ipaddress.ip_address(number)))
         if not spec.cluster_ip:
-            number = self._ips.draw()
-            undo.append(lambda: self._ips.give_back(number))
+            what = "failed to allocate a serviceIP"
+            number = await self._draw([address_range(network) for network in networks], taken, what)
             address = str(ipaddress.ip_address(number))
             return replace(spec, cluster_ip=address, cluster_ips=(address,))
-        number = int(ipaddress.ip_address(spec.cluster_ip))
         why = ""
-        if number not in self._ips:
-            why = (
-                f"the provided IP ({spec.cluster_ip}) is not in the valid range. The range of valid IPs is {self._cidr}"
-            )
-        elif not self._ips.take(number):
+        if not any(addresses.has_host(network, spec.cluster_ip) for network in networks):
+            valid = ", ".join(map(str, networks))
+            why = f"the provided IP ({spec.cluster_ip}) is not in the valid range. The range of valid IPs is {valid}"
+        elif await taken.has(int(ipaddress.ip_address(spec.cluster_ip))):
             why = "provided IP is already allocated"
         if why:
             text = f"failed to allocate IP {spec.cluster_ip}: {why}"
             raise FieldsInvalid([invalid_field("spec.clusterIPs", (spec.cluster_ip,), text)])
-        undo.append(lambda: self._ips.give_back(number))
         return replace(spec, cluster_ips=spec.cluster_ips or (spec.cluster_ip,))
+
+    async def _networks(self, finder: Finder) -> list[addresses.Network]:
+        """Where Services may have addresses just now."""
+        cidrs: list[networking.ServiceCIDR] = await finder.find_all(networking.ServiceCIDR)
+        if not cidrs:
+            return [self._network]
+        ready = [network for cidr in cidrs if addresses.is_ready(cidr) for network in addresses.networks_of(cidr)]
+        usable = (network for network in ready if network.version == 4 or network.prefixlen >= _WIDEST_V6)
+        return [network for network in dict.fromkeys(usable) if network.version == self._network.version]
 
     def _with_families(self, spec: core.ServiceSpec) -> core.ServiceSpec:
         found = [
@@ -178,19 +169,30 @@ class ServiceAllocator:
         if spec.ip_family_policy == "RequireDualStack":
             text = "this cluster is not configured for dual-stack services"
             found.append(invalid_field("spec.ipFamilyPolicy", spec.ip_family_policy, text))
+        families = [addresses.family_of(address) for address in spec.cluster_ips if address != "None"]
+        if len(set(families)) < len(families):
+            why = "may specify no more than one IP for each IP family"
+            found.append(invalid_field("spec.clusterIPs", spec.cluster_ips, why))
+        found += [
+            invalid_field(f"spec.clusterIPs[{index}]", spec.cluster_ips, f"{family} is not configured on this cluster")
+            for index, family in enumerate(families)
+            if family != self.family and index >= len(spec.ip_families)
+        ]
         if found:
             raise FieldsInvalid(found)
         policy = spec.ip_family_policy or "SingleStack"
         cluster_ips = spec.cluster_ips or ((spec.cluster_ip,) if spec.cluster_ip else ())
         if spec.ip_families and spec.ip_family_policy and cluster_ips == spec.cluster_ips:
             return spec
-        families = spec.ip_families or (self.family,)
-        return replace(spec, ip_families=families, ip_family_policy=policy, cluster_ips=cluster_ips)
+        return replace(
+            spec, ip_families=spec.ip_families or (self.family,), ip_family_policy=policy, cluster_ips=cluster_ips
+        )
 
-    def _with_ports(
-        self, spec: core.ServiceSpec, old: core.ServiceSpec | None, undo: list[Release]
-    ) -> core.ServiceSpec:
-        held = set(_ports(old)) if old else set()
+    # -- ports ---------------------------------------------------------------------------------------------------------
+
+    async def _with_ports(self, spec: core.ServiceSpec, old: core.ServiceSpec, store: Store) -> core.ServiceSpec:
+        held = set(_ports(old))
+        taken = _Taken(store, NODE_PORTS, str, own={*held, *_ports(spec)})
         wants = spec.type == "NodePort" or (
             spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is not False
         )
@@ -199,19 +201,17 @@ class ServiceAllocator:
         ports = list(spec.ports)
         for index, port in enumerate(spec.ports):
             if port.node_port:
-                if port.node_port not in held and (why := self._take_port(port.node_port, undo)):
+                if port.node_port not in held and (why := await self._unusable(port.node_port, taken)):
                     found.append(invalid_field(f"spec.ports[{index}].nodePort", port.node_port, why))
-                held.add(port.node_port)
             elif wants:  # one number serves the same port of several protocols
                 if port.port not in chosen:
-                    chosen[port.port] = self._draw_port(undo)
-                    held.add(chosen[port.port])
+                    chosen[port.port] = await self._draw([self._ports], taken, "failed to allocate a nodePort")
                 ports[index] = replace(port, node_port=chosen[port.port])
         check = spec.health_check_node_port
         if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local":
             if not check:
-                check = self._draw_port(undo)
-            elif check not in held and (why := self._take_port(check, undo)):
+                check = await self._draw([self._ports], taken, "failed to allocate a HealthCheck NodePort 0")
+            elif check not in held and (why := await self._unusable(check, taken)):
                 found.append(invalid_field("spec.healthCheckNodePort", check, why))
         if found:
             raise FieldsInvalid(found)
@@ -219,20 +219,45 @@ class ServiceAllocator:
             return spec
         return replace(spec, ports=tuple(ports), health_check_node_port=check)
 
-    def _take_port(self, port: int, undo: list[Release]) -> str:
-        """Why it cannot be had; "" when it is taken now."""
+    async def _unusable(self, port: int, taken: _Taken) -> str:
+        """Why a Service cannot have the port; "" when it can."""
         if port not in self._ports:
             low, high = self._node_ports
             return f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
-        if not self._ports.take(port):
-            return "provided port is already allocated"
-        undo.append(lambda: self._ports.give_back(port))
-        return ""
+        return "provided port is already allocated" if await taken.has(port) else ""
 
-    def _draw_port(self, undo: list[Release]) -> int:
-        port = self._ports.draw()
-        undo.append(lambda: self._ports.give_back(port))
-        return port
+    async def _draw(self, ranges: Sequence[NumberRange], taken: _Taken, what: str) -> int:
+        """A free number, which is the Service's own from now on. Raises: InternalError when there is none."""
+        first = self._clock.randrange(len(ranges)) if ranges else 0
+        for numbers in (*ranges[first:], *ranges[:first]):
+            for _ in range(_TRIES if numbers.size else 0):
+                number = numbers.draw(self._clock)
+                if number not in taken.own and not await taken.has(number):
+                    taken.own.add(number)
+                    return number
+            left = numbers.free(await taken.all(), self._clock)
+            if left is not None:
+                taken.own.add(left)
+                return left
+        raise InternalError(f"Internal error occurred: {what}: range is full")
+
+
+class _Taken:
+    """Which numbers are taken, looked up in the store; `own` are those that the Service itself has, wants or was given."""
+
+    def __init__(self, store: Store, prefix: str, name: Callable[[int], str], own: Iterable[int] = ()) -> None:
+        self._store = store
+        self._prefix = prefix
+        self._name = name
+        self.own = set(own)
+
+    async def has(self, number: int) -> bool:
+        return bool((await self._store.range(self._prefix + self._name(number))).records)
+
+    async def all(self) -> set[int]:
+        found = await self._store.range(self._prefix, prefix_end(self._prefix), keys_only=True)
+        names = (record.key.removeprefix(self._prefix) for record in found.records)
+        return self.own | {int(name) if name.isdecimal() else int(ipaddress.ip_address(name)) for name in names}
 
 
 class FieldsInvalid(Exception):
@@ -243,15 +268,10 @@ class FieldsInvalid(Exception):
         self.found = found
 
 
-def _run(undo: list[Release]) -> None:
-    for step in undo:
-        step()
-
-
-def _addresses(spec: core.ServiceSpec) -> Iterator[int]:
-    for address in spec.cluster_ips or (spec.cluster_ip,):
-        if address not in ("", "None"):
-            yield int(ipaddress.ip_address(address))
+def _keys(service: core.Service) -> dict[str, str]:
+    """The keys of all that a Service has; those of addresses with the address."""
+    keys = {IP_ADDRESSES.key(address): address for address in addresses.addresses_of(service)}
+    return keys | {f"{NODE_PORTS}{port}": "" for port in _ports(service.spec)}
 
 
 def _ports(spec: core.ServiceSpec) -> Iterator[int]:

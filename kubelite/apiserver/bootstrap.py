@@ -1,8 +1,9 @@
-"""What a cluster has before anybody asks: the standard namespaces, system priority classes, the `kubernetes` Service.
+"""What a cluster has before anybody asks: namespaces, priority classes, the network and the Service called `kubernetes`.
 
 `bootstrap` runs before the API is served and again after every start; it creates what is missing and corrects the Service's
 endpoint, and changes nothing else.
-Source: k8s.io/kubernetes pkg/controlplane/controller/{systemnamespaces,kubernetesservice}, pkg/registry/scheduling/rest
+Source: k8s.io/kubernetes pkg/controlplane/controller/{systemnamespaces,kubernetesservice,defaultservicecidr},
+pkg/registry/scheduling/rest
 """
 
 from __future__ import annotations
@@ -12,9 +13,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from kubelite.api import core_v1 as core, discovery_v1 as discovery, scheduling_v1 as scheduling, storage_v1 as storage
+from kubelite.api import (
+    core_v1 as core,
+    discovery_v1 as discovery,
+    networking_v1 as networking,
+    scheduling_v1 as scheduling,
+    storage_v1 as storage,
+)
 from kubelite.api.errors import AlreadyExists, NotFound
 from kubelite.api.meta import Object, ObjectMeta
+from kubelite.api.service_addresses import DEFAULT_CIDR
 from kubelite.api.volume_matching import DELAYED, HOST_PATH
 from kubelite.apiserver.interface import Context, Registry, User
 
@@ -50,14 +58,15 @@ STORAGE_CLASS = storage.StorageClass(
 )
 
 
-async def bootstrap(registry: Registry, *, service_ip: str, address: str, port: int) -> None:
-    """`service_ip` is the first address of the service range; `address` and `port` are where the API server listens."""
+async def bootstrap(registry: Registry, *, service_cidr: str, address: str, port: int) -> None:
+    """`service_cidr` is the network of Services; `address` and `port` are where the API server listens."""
     for name in NAMESPACES:
         await _ensure(registry, core.Namespace(metadata=ObjectMeta(name=name)))
     for priority in PRIORITY_CLASSES:
         await _ensure(registry, priority)
     await _ensure(registry, STORAGE_CLASS)
-    await _ensure(registry, _service(service_ip))
+    await _ensure(registry, _network(service_cidr))
+    await _ensure(registry, _service(str(ipaddress.ip_network(service_cidr).network_address + 1)))
     for wanted in (_endpoints(address, port), _slice(address, port)):
         found = await _ensure(registry, wanted)
         await _correct(registry, found, wanted)
@@ -106,6 +115,12 @@ async def _correct(registry: Registry, found: Any, wanted: Any) -> None:
     metadata = replace(found.metadata, labels={**found.metadata.labels, **wanted.metadata.labels}, resource_version="")
     new = replace(found, metadata=metadata, **content)
     await registry.update(resource, metadata.name, metadata.namespace, new, _CONTEXT)
+
+
+def _network(cidr: str) -> networking.ServiceCIDR:
+    return networking.ServiceCIDR(
+        metadata=ObjectMeta(name=DEFAULT_CIDR), spec=networking.ServiceCIDRSpec(cidrs=(cidr,))
+    )
 
 
 def _service(service_ip: str) -> core.Service:

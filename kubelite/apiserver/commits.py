@@ -1,7 +1,7 @@
 """The last step of every write: one encoding, one transaction that holds only on the state that was read, with its cause.
 
 The registry decides what is written; here it is only written, or found to be no change, or lost to somebody faster (None).
-What a Service reserves is taken before its transaction and given back when that comes to nothing.
+A Service's addresses and ports are written in its own transaction, see `allocator`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import msgspec
 
 from kubelite.actor.clock import Clock
 from kubelite.api import codec, core_v1 as core
-from kubelite.api.errors import ServiceUnavailable
+from kubelite.api.errors import InternalError, ServiceUnavailable
 from kubelite.api.scheme import Resource
 from kubelite.apiserver.admission import Finder
-from kubelite.apiserver.allocator import Release, ServiceAllocator
+from kubelite.apiserver.allocator import NOTHING, Holding, ServiceAllocator
 from kubelite.apiserver.entries import EntryCache
 from kubelite.apiserver.interface import Context, Entry
-from kubelite.store.store import Compare, Delete, Put, Store, Txn, TxnResult, Unavailable
+from kubelite.store.store import Compare, Delete, Get, Put, Store, Txn, TxnResult, Unavailable
 
 #: Events are kept for an hour. Source: kube-apiserver --event-ttl
 _EVENT_TTL_S = 3600.0
 _LEASE_REUSE_S = 60.0
+#: How often a Service asks for addresses and ports again that somebody else was given. Each time is somebody else's progress.
+_DRAWS = 32
 
 
 class Commits:
@@ -38,20 +40,28 @@ class Commits:
 
     async def put(self, resource: Resource, old: Entry | None, obj: Any, ctx: Context) -> Entry | None:
         """Writes `obj` over `old` (None: where nothing is). None when the race was lost."""
-        release: Release | None = None
         if resource.type is core.Service:
-            obj, release = await self._allocator.reserve(obj, old.object if old else None, self._finder)
-        entry: Entry | None = None
-        try:
+            return await self._put_service(resource, old, obj, ctx)
+        if ctx.dry_run:
+            return await self._tried(resource, old, obj)
+        return await self._write(resource, old, obj, ctx)
+
+    async def _put_service(
+        self, resource: Resource, old: Entry | None, service: core.Service, ctx: Context
+    ) -> Entry | None:
+        before = old.object if old else None
+        for _ in range(_DRAWS):
+            try:
+                obj, holding = await self._allocator.allocate(service, before, self._store, self._finder)
+            except Unavailable as error:
+                raise ServiceUnavailable(str(error)) from error
             if ctx.dry_run:
                 return await self._tried(resource, old, obj)
-            entry = await self._write(resource, old, obj, ctx)
-        finally:
-            if entry is None and release is not None:
-                release()
-        if entry is not None and old is not None and resource.type is core.Service:
-            self._allocator.keep_only(old.object, entry.object)
-        return entry
+            try:
+                return await self._write(resource, old, obj, ctx, holding)
+            except _Taken:
+                continue
+        raise InternalError("Internal error occurred: failed to allocate a serviceIP: others were always faster")
 
     async def _tried(self, resource: Resource, old: Entry | None, obj: Any) -> Entry | None:
         """What a dry run answers."""
@@ -61,18 +71,30 @@ class Commits:
                 return None
         return Entry(resource, codec.encode_stored(obj), old.revision if old else 0)
 
-    async def _write(self, resource: Resource, old: Entry | None, obj: Any, ctx: Context) -> Entry | None:
+    async def _write(
+        self, resource: Resource, old: Entry | None, obj: Any, ctx: Context, holding: Holding = NOTHING
+    ) -> Entry | None:
         meta = obj.metadata
         key = resource.key(meta.name, meta.namespace)
-        stored = codec.encode_stored(obj)
-        if old is not None and stored == old.stored:
+        shown = codec.encode_stored(obj)
+        if old is not None and shown == old.stored and not old.is_stale:
             return old
-        compare = Compare(key, "mod_revision", "=", old.revision if old else 0)
-        txn = Txn((compare,), (Put(key, stored, await self._lease(resource)),), (), self._cause(ctx))
-        self._entries.expect(key, stored, obj)
+        stored = await self._entries.stored_form(obj, shown)
+        revision = old.revision if old else 0
+        compare = (Compare(key, "mod_revision", "=", revision), *holding.compare)
+        put = Put(key, stored, await self._lease(resource))
+        looked = (Get(key),) if holding.compare else ()
+        txn = Txn(compare, (put, *holding.ops), looked, self._cause(ctx))
+        if stored is shown:
+            self._entries.expect(key, stored, obj)
         try:
             result = await self._commit(txn)
-            return self._entries.of(resource, result.results[0].records[0]) if result.succeeded else None
+            if not result.succeeded:
+                if looked and revision == max((record.mod_revision for record in result.results[0].records), default=0):
+                    raise _Taken
+                return None
+            (entry,) = await self._entries.load(resource, result.results[0].records[:1])
+            return entry
         finally:
             self._entries.forget(key)
 
@@ -83,12 +105,11 @@ class Commits:
         revision = old.revision
         if not ctx.dry_run:
             compare = Compare(key, "mod_revision", "=", old.revision)
-            result = await self._commit(Txn((compare,), (Delete(key),), (), self._cause(ctx)))
+            released = self._allocator.release(old.object) if resource.type is core.Service else ()
+            result = await self._commit(Txn((compare,), (Delete(key), *released), (), self._cause(ctx)))
             if not result.succeeded:
                 return None
             revision = result.revision
-            if resource.type is core.Service:
-                self._allocator.release(old.object)
         return Entry(resource, codec.encode_stored(obj), revision)
 
     async def _commit(self, txn: Txn) -> TxnResult:
@@ -115,3 +136,7 @@ class Commits:
         """Who wrote, why and when, as the store keeps it beside the value; read by `why`."""
         at = round(self._clock.now(), 3)
         return msgspec.json.encode({"user": ctx.user.name, "cause": ctx.cause, "at": at}).decode()
+
+
+class _Taken(Exception):
+    """Somebody else was given an address or a port meanwhile; the Service itself is as it was."""

@@ -6,7 +6,7 @@ served twice. Source: k8s.io/kubernetes pkg/controller/cronjob
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from msgspec.structs import replace
 
@@ -44,6 +44,17 @@ class CronJobController:
         if not cron.metadata.deletion_timestamp and not cron.spec.suspend:
             draft.start_what_is_due()
         return draft.plan()
+
+    def failed(self, view: View, key: Key, now: float, write: Write, message: str) -> Plan:
+        """What to tell the user when a write of the last plan failed."""
+        namespace, name = split_key(key)
+        cron = view.get(CronJob, name, namespace)
+        if cron is None or not isinstance(write, Create | Delete):
+            return Plan()
+        create = isinstance(write, Create)
+        text = f"Error creating job: {message}" if create else f"Deleted job: {message}"
+        reason = "FailedCreate" if create else "FailedDelete"
+        return Plan(reports=(Report(regarding=cron, type="Warning", reason=reason, message=text),))
 
 
 class _Draft:
@@ -96,10 +107,14 @@ class _Draft:
     def start_what_is_due(self) -> None:
         spec = self._cron.spec
         try:
-            zone, schedule = zone_of(spec.time_zone), parse_schedule(spec.schedule)
+            zone = zone_of(spec.time_zone)
         except ValueError as error:
-            reason = "UnknownTimeZone" if spec.time_zone and "time zone" in str(error) else "UnparseableSchedule"
-            self._say(reason, f"{reason}: {error}", warning=True)
+            self._say("UnknownTimeZone", f'invalid timeZone: "{spec.time_zone}": {error}', warning=True)
+            return
+        try:
+            schedule = parse_schedule(spec.schedule)
+        except ValueError as error:
+            self._say("UnparseableSchedule", f'unparseable schedule: "{spec.schedule}" : {error}', warning=True)
             return
         following = schedule.after(self._now, zone)
         self._due_s = None if following is None else following - self._now
@@ -107,7 +122,7 @@ class _Draft:
         if at is None:
             return
         if spec.starting_deadline_seconds is not None and at + spec.starting_deadline_seconds < self._now:
-            self._say("MissSchedule", f"Missed scheduled time to start a job: {_stamp(at, zone)}", warning=True)
+            self._say("MissSchedule", f"Missed scheduled time to start a job: {_in_mail(at)}", warning=True)
         elif self._may_start(at):
             self._start(at, zone)
 
@@ -162,6 +177,11 @@ class _Draft:
 
 def _stamp(at: float, zone: tzinfo) -> str:
     return datetime.fromtimestamp(at, zone).isoformat().replace("+00:00", "Z")
+
+
+def _in_mail(at: float) -> str:
+    """The form of RFC 1123, as messages have it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
 
 
 def _reference(job: Job) -> ObjectReference:

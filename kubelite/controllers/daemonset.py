@@ -98,6 +98,11 @@ def new_pod(daemon: DaemonSet, node: str, hash_: str) -> Pod:
     return replace(pod, spec=spec)
 
 
+def _seniority(pod: Pod) -> tuple[bool, str, str]:
+    """The one that counts first: bound, then old."""
+    return (not pod.spec.node_name, pod.metadata.creation_timestamp or "", pod.metadata.name)
+
+
 class _Failures(msgspec.Struct):
     count: int = 0
     last: float = 0.0
@@ -139,6 +144,12 @@ class DaemonSetController:
             }
             draft.writes += surplus(history.revisions, live, daemon.spec.revision_history_limit)
         return draft.plan()
+
+    def failed(self, view: View, key: Key, now: float, write: Write, message: str) -> Plan:
+        """What to tell the user when a write of the last plan failed."""
+        namespace, name = split_key(key)
+        owner = view.get(DaemonSet, name, namespace)
+        return podlib.failed_report(owner, write, message) if owner is not None else Plan()
 
 
 class _Draft:
@@ -228,20 +239,16 @@ class _Draft:
         )
 
     def _keep_one(self, pods: list[Pod]) -> None:
-        """One pod per node, the oldest that runs; during a surge one of each template."""
-        order = sorted(
-            pods,
-            key=lambda pod: (not pod.spec.node_name, not podlib.is_ready(pod), pod.metadata.creation_timestamp or ""),
-        )
-        live = [pod for pod in order if not pod.metadata.deletion_timestamp]
-        kept = [pod for pod in live if self._is_new(pod)][:1]
-        old = [pod for pod in live if not self._is_new(pod)]
-        if self._surge and kept:
-            kept += [] if self._available(kept[0]) else old[:1]
-        elif self._surge or not kept:
-            kept += old[:1]
+        """One pod per node, the oldest; during a surge a ready old one beside a new one that is not yet available."""
+        live = [pod for pod in sorted(pods, key=_seniority) if not pod.metadata.deletion_timestamp]
+        kept = live[:1]
+        if self._surge:
+            new = [pod for pod in live if self._is_new(pod)][:1]
+            old = [pod for pod in live if not self._is_new(pod)][:1]
+            helps = not new or (podlib.is_ready(old[0]) and not self._available(new[0])) if old else False
+            kept = [*new, *(old if helps else ())]
         for pod in live:
-            if pod not in kept and len(live) > 1:
+            if pod not in kept:
                 self._delete(pod)
 
     def roll(self) -> None:
@@ -295,9 +302,9 @@ class _Draft:
             if not pods:
                 continue
             current += 1
-            first = min(pods, key=lambda pod: (not self._is_new(pod), pod.metadata.creation_timestamp or ""))
-            ready += any(map(podlib.is_ready, pods))
-            available += any(map(self._available, pods))
+            first = min(pods, key=_seniority)
+            ready += podlib.is_ready(first)
+            available += self._available(first)
             updated += self._is_new(first)
         return replace(
             self._daemon.status,

@@ -1,6 +1,7 @@
-"""PodDisruptionBudgets: how many of the selected pods may be evicted now.
+"""PodDisruptionBudgets: how many of the selected pods may be evicted now; and pods that were to go and did not.
 
 Called by `client/host` per budget; evictions themselves are granted by the API server, which reads and counts down the status.
+`StaleDisruptionController` is called per pod: who announced its end two minutes ago and did not delete it has changed his mind.
 Source: k8s.io/kubernetes pkg/controller/disruption
 """
 
@@ -11,17 +12,19 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from kubelite.api.apps_v1 import Deployment, ReplicaSet, StatefulSet
-from kubelite.api.core_v1 import Pod, ReplicationController
+from kubelite.api.core_v1 import Pod, PodCondition, ReplicationController
 from kubelite.api.intstr import scaled_value
-from kubelite.api.meta import Condition, Object, controller_of
+from kubelite.api.meta import Condition, LabelSelector, Object, controller_of
 from kubelite.api.policy_v1 import PodDisruptionBudget
 from kubelite.api.selectors import matches
 from kubelite.api.timestamp import rfc3339
-from kubelite.client.plan import Plan, Update
+from kubelite.client.plan import Plan, Report, Update
 from kubelite.client.view import Key, View, Watch, key_of, self_key, split_key
-from kubelite.controllers.pods import is_active, is_ready, readiness_changed, seconds
+from kubelite.controllers.node_lifecycle import with_condition
+from kubelite.controllers.pods import condition_of, is_ready, readiness_changed, seconds
 from kubelite.controllers.selection import pods_with_labels
 
+STALE_S = 120.0  #: how long a pod is to go before that is taken back
 EVICTION_S = 120.0  #: how long a granted eviction counts before its pod is gone
 
 
@@ -33,8 +36,11 @@ def _pod_keys(view: View, old: Pod | None, new: Pod | None) -> Iterable[Key]:
         same = old.metadata.labels == new.metadata.labels
         if same and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp:
             return
+    states = [each.metadata.labels for each in (old, new) if each is not None]
+    if states[0] == states[-1]:
+        states = states[:1]
     for budget in view.list(PodDisruptionBudget, pod.metadata.namespace):
-        if any(matches(budget.spec.selector, each.metadata.labels) for each in (old, new) if each is not None):
+        if any(matches(budget.spec.selector, labels) for labels in states):
             yield key_of(budget)
 
 
@@ -48,15 +54,18 @@ class DisruptionController:
         budget = view.get(PodDisruptionBudget, name, namespace)
         if budget is None:
             return Plan()
-        pods = [pod for pod in _selected(view, budget) if is_active(pod)]
+        pods = _selected(view, budget)
         expected, desired = compute_need(view, budget, pods)
-        present = {pod.metadata.name for pod in pods}
+        reports = _reports(budget, pods)
+        present = {pod.metadata.name for pod in pods if not pod.metadata.deletion_timestamp}
         disrupted = {
             pod: at
             for pod, at in budget.status.disrupted_pods.items()
             if pod in present and seconds(at) + EVICTION_S > now
         }
-        healthy = sum(is_ready(pod) and pod.metadata.name not in disrupted for pod in pods)
+        healthy = sum(
+            is_ready(pod) and not pod.metadata.deletion_timestamp and pod.metadata.name not in disrupted for pod in pods
+        )
         allowed = max(0, healthy - desired) if expected > 0 else 0
         status = replace(
             budget.status,
@@ -70,8 +79,39 @@ class DisruptionController:
         )
         due = min((seconds(at) + EVICTION_S - now for at in disrupted.values()), default=None)
         if status == budget.status:
-            return Plan(requeue_after_s=due)
-        return Plan(writes=(Update(replace(budget, status=status), subresource="status"),), requeue_after_s=due)
+            return Plan(reports=reports, requeue_after_s=due)
+        write = Update(replace(budget, status=status), subresource="status")
+        return Plan(writes=(write,), reports=reports, requeue_after_s=due)
+
+
+def _target(pod: Pod) -> PodCondition | None:
+    """That it is to go, while it is still there and nobody has deleted it."""
+    target = condition_of(pod, "DisruptionTarget")
+    stays = pod.status.phase in ("Pending", "Running") and not pod.metadata.deletion_timestamp
+    return target if target is not None and target.status == "True" and stays else None
+
+
+def _target_keys(view: View, old: Pod | None, new: Pod | None) -> Iterable[Key]:
+    if new is not None and _target(new) is not None and (old is None or _target(old) is None):
+        yield key_of(new)
+
+
+class StaleDisruptionController:
+    name = "stale-pod-disruption-controller"
+    watches = (Watch(Pod, _target_keys),)
+    reads: tuple[type[Object], ...] = ()
+
+    def decide(self, view: View, key: Key, now: float) -> Plan:
+        namespace, name = split_key(key)
+        pod = view.get(Pod, name, namespace)
+        target = _target(pod) if pod is not None else None
+        if pod is None or target is None:
+            return Plan()
+        left = seconds(target.last_transition_time) + STALE_S - now
+        if left > 0:
+            return Plan(requeue_after_s=left)
+        over = replace(target, status="False", last_transition_time=rfc3339(now))
+        return Plan(writes=(Update(with_condition(pod, over), subresource="status"),))
 
 
 def _selected(view: View, budget: PodDisruptionBudget) -> Sequence[Pod]:
@@ -83,6 +123,35 @@ def _selected(view: View, budget: PodDisruptionBudget) -> Sequence[Pod]:
     else:
         found = view.list(Pod, namespace)
     return [pod for pod in found if matches(selector, pod.metadata.labels)]
+
+
+def _reports(budget: PodDisruptionBudget, pods: Sequence[Pod]) -> tuple[Report, ...]:
+    """What makes the budget less than it seems."""
+    if not pods:
+        return (Report(regarding=budget, reason="NoPods", message="No matching pods found"),)
+    counts = isinstance(budget.spec.min_available, int) and budget.spec.max_unavailable is None
+    alone = [pod.metadata.name for pod in pods if controller_of(pod.metadata) is None]
+    if counts or not alone:
+        return ()
+    message = (
+        f"Pods selected by this PodDisruptionBudget (selector: {_text(budget.spec.selector)}) were found to be unmanaged. "
+        "As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. "
+        'To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
+    )
+    return (Report(regarding=budget, type="Warning", reason="UnmanagedPods", message=message),)
+
+
+def _text(selector: LabelSelector | None) -> str:
+    """As Go prints it."""
+    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.match_labels.items())) if selector else ""
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{entry.key},Operator:{entry.operator},Values:[{' '.join(entry.values)}],}},"
+        for entry in (selector.match_expressions if selector else ())
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
 
 
 def compute_need(view: View, budget: PodDisruptionBudget, pods: Sequence[Pod]) -> tuple[int, int]:

@@ -12,7 +12,14 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from kubelite.api.core_v1 import Node, ObjectReference, Pod, Service
-from kubelite.api.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from kubelite.api.discovery_v1 import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForZone,
+)
 from kubelite.api.meta import Object, ObjectMeta, controlled_by
 from kubelite.client.plan import Create, Delete, Plan, Update, Write
 from kubelite.client.view import Key, View, Watch, self_key, split_key
@@ -97,6 +104,8 @@ def _endpoint(view: View, service: Service, pod: Pod, addresses: tuple[str, ...]
     serving = is_ready(pod)
     terminating = pod.metadata.deletion_timestamp is not None
     node = view.get(Node, pod.spec.node_name) if pod.spec.node_name else None
+    zone = (node.metadata.labels.get(ZONE) if node else None) or None
+    close = service.spec.traffic_distribution == "PreferClose"
     return Endpoint(
         addresses=addresses,
         conditions=EndpointConditions(
@@ -109,7 +118,8 @@ def _endpoint(view: View, service: Service, pod: Pod, addresses: tuple[str, ...]
             kind="Pod", namespace=pod.metadata.namespace, name=pod.metadata.name, uid=pod.metadata.uid
         ),
         node_name=pod.spec.node_name or None,
-        zone=(node.metadata.labels.get(ZONE) if node else None) or None,
+        zone=zone,
+        hints=EndpointHints(for_zones=(ForZone(name=zone),)) if close and zone else None,
     )
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from kubelite.api.meta import Object, OwnerReference
 from kubelite.api.scheme import Resource
-from kubelite.client.plan import Delete, Patch, Plan, Write
+from kubelite.client.plan import Delete, Patch, Plan, Report, Write
 from kubelite.client.view import Index, Key, View, Watch
 
 FOREGROUND = "foregroundDeletion"
@@ -159,10 +159,27 @@ class GarbageCollector:
         if solid:
             stale = gone | going
             drop = (_with_owners(obj, lambda entry: None if entry.uid in stale else entry),) if stale else ()
-            return Plan(writes=drop, requeue_after_s=due)
+            return Plan(writes=drop, reports=self._strangers(view, obj, gone), requeue_after_s=due)
         for reference in obj.metadata.owner_references:
             self._absent.pop((obj.metadata.uid, reference.uid), None)
-        return self._delete(view, obj, going)
+        plan = self._delete(view, obj, going)
+        return replace(plan, reports=self._strangers(view, obj, gone))
+
+    def _strangers(self, view: View, obj: Object, gone: set[str]) -> tuple[Report, ...]:
+        """Owners that exist, but not where this object could have them."""
+        namespace, reports = obj.metadata.namespace, []
+        for owner in obj.metadata.owner_references:
+            resource = self._resource(owner.api_version, owner.kind)
+            if resource is None or not resource.namespaced or owner.uid in self._deleted:
+                continue
+            if namespace and not (
+                owner.uid in gone and any(other.metadata.uid == owner.uid for other in view.list(resource.type))
+            ):
+                continue
+            meant = f"[{owner.api_version}/{owner.kind}, namespace: {namespace}, name: {owner.name}, uid: {owner.uid}]"
+            text = f'ownerRef {meant} does not exist in namespace "{namespace}"'
+            reports.append(Report(regarding=obj, type="Warning", reason="OwnerRefInvalidNamespace", message=text))
+        return tuple(reports)
 
     def _absent_left(self, obj: Object, reference: OwnerReference, now: float) -> float:
         """For how long the owner's absence is still in doubt; infinity for an owner of a kind or scope unknown here."""

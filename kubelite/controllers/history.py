@@ -35,8 +35,9 @@ class History(msgspec.Struct, frozen=True):
 
 
 def template_patch(template: PodTemplateSpec) -> dict[str, Any]:
-    """What a revision holds: a patch that brings the template back."""
-    return {"spec": {"template": {**msgspec.to_builtins(template), "$patch": "replace"}}}
+    """What a revision holds: a patch that brings the template back, as it looks once it was stored."""
+    plain = msgspec.json.decode(msgspec.json.encode(template))
+    return {"spec": {"template": {**plain, "$patch": "replace"}}}
 
 
 def template_of(revision: ControllerRevision) -> PodTemplateSpec:
@@ -67,7 +68,10 @@ def compute_history(
             found = replace(found, revision=newest + 1)
             return History(revisions, found, (Update(found),))
         return History(revisions, found, ())
-    hash_ = safe_hash(template, collisions)
+    salt = collisions or 0
+    while view.get(ControllerRevision, f"{owner.metadata.name}-{safe_hash(template, salt)}", owner.metadata.namespace):
+        salt += 1  # the name is another template's
+    hash_ = safe_hash(template, salt)
     made = ControllerRevision(
         metadata=ObjectMeta(
             name=f"{owner.metadata.name}-{hash_}",

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from kubelite.api.batch_v1 import Job, JobCondition, JobStatus, UncountedTerminatedPods
 from kubelite.api.core_v1 import Pod
-from kubelite.api.meta import Object
+from kubelite.api.meta import Object, controller_of
 from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Patch, Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch, self_key, split_key
@@ -37,12 +37,20 @@ class JobController:
     def decide(self, view: View, key: Key, now: float) -> Plan:
         namespace, name = split_key(key)
         job = view.get(Job, name, namespace)
+        if left := _left_behind(view, namespace, name, job):
+            return Plan(writes=tuple(_untrack(pod) for pod in left))
         if job is None or job.spec.managed_by not in (None, "kubernetes.io/job-controller"):
             return Plan()
         claimed = claim(view, job, job.spec.selector, Pod)
         if claimed.writes:
             return Plan(writes=claimed.writes)
         return _Draft(job, claimed.held, now).plan()
+
+    def failed(self, view: View, key: Key, now: float, write: Write, message: str) -> Plan:
+        """What to tell the user when a write of the last plan failed."""
+        namespace, name = split_key(key)
+        owner = view.get(Job, name, namespace)
+        return podlib.failed_report(owner, write, message) if owner is not None else Plan()
 
 
 class _Draft:
@@ -60,7 +68,6 @@ class _Draft:
         self._start_time = job.status.start_time
         self._completed = facts.parse_indexes(job.status.completed_indexes)
         self._failed_indexes = facts.parse_indexes(job.status.failed_indexes)
-        self._index_failures: dict[int, int] = {}
         self._verdict = ""
         self._count()
 
@@ -82,6 +89,7 @@ class _Draft:
         for pod in self._pods:
             if pod.metadata.uid in tracked and pod.metadata.uid not in known and len(self._untracked) < BURST:
                 self._count_pod(pod, indexed)
+        self._keep_last_failures(known)
         if indexed:
             self._counted_succeeded = len(self._completed)
             self._uncounted_succeeded = []
@@ -107,13 +115,22 @@ class _Draft:
             return
         self._untracked.append(pod)
 
+    def _keep_last_failures(self, known: set[str]) -> None:
+        """With a limit per index, the last failed pod of an index is counted once its successor is there."""
+        if self._job.spec.backoff_limit_per_index is None or self._ended() or self._job.metadata.deletion_timestamp:
+            return
+        settled = self._completed | self._failed_indexes | {facts.index_of(pod) for pod in self._active}
+        for index, pod in facts.last_failures(self._job, self._pods).items():
+            if index not in settled and pod.metadata.uid not in known and pod in self._untracked:
+                self._untracked.remove(pod)
+                if pod.metadata.uid in self._uncounted_failed:
+                    self._uncounted_failed.remove(pod.metadata.uid)
+
     def _count_index_failure(self, pod: Pod, index: int | None, verdict: facts.Verdict) -> None:
         limit = self._job.spec.backoff_limit_per_index
         if index is None or limit is None or index in self._completed:
             return
-        count = int(pod.metadata.annotations.get(facts.INDEX_FAILURES, "0")) + 1
-        self._index_failures[index] = max(count, self._index_failures.get(index, 0))
-        if count > limit or verdict.action == "FailIndex":
+        if facts.failures_with(self._job, pod).counted > limit or verdict.action == "FailIndex":
             self._failed_indexes.add(index)
 
     # Conditions
@@ -219,7 +236,8 @@ class _Draft:
             return
         ending = sum(pod.metadata.deletion_timestamp is not None for pod in self._pods if not podlib.is_terminal(pod))
         room = wanted - len(self._active) - (ending if facts.only_failed_are_replaced(self._job) else 0)
-        left_s = facts.backoff_left_s(self._job, self._pods, self._now)
+        by_index = spec.backoff_limit_per_index is not None
+        left_s = 0.0 if by_index else facts.backoff_left_s(self._job, self._pods, self._now)
         if room > 0 and left_s > 0:
             self._due.append(self._now + left_s)
         elif room > 0:
@@ -241,23 +259,24 @@ class _Draft:
 
     def _start(self, count: int) -> None:
         if not facts.is_indexed(self._job):
-            self._writes += [podlib.create_pod(self._job, facts.new_pod(self._job, None, 0))] * count
+            self._writes += [podlib.create_pod(self._job, facts.new_pod(self._job, None, facts.Failures()))] * count
             return
         taken = self._completed | self._failed_indexes
         waits = facts.only_failed_are_replaced(self._job)
         for pod in self._pods:
             if not podlib.is_terminal(pod) and (waits or not pod.metadata.deletion_timestamp):
                 taken = taken | {index for index in (facts.index_of(pod),) if index is not None}
-        failures = dict.fromkeys(range(self._job.spec.completions or 0), 0)
-        for pod in self._pods:
-            if (index := facts.index_of(pod)) is not None and facts.has_failed(self._job, pod):
-                failures[index] = max(
-                    failures.get(index, 0), int(pod.metadata.annotations.get(facts.INDEX_FAILURES, "0")) + 1
-                )
+        last = facts.last_failures(self._job, self._pods)
+        by_index = self._job.spec.backoff_limit_per_index is not None
         free = [index for index in range(self._job.spec.completions or 0) if index not in taken]
         for index in free[:count]:
-            pod = facts.new_pod(self._job, index, failures[index])
-            self._writes.append(podlib.create_pod(self._job, pod))
+            before = last.get(index)
+            left_s = facts.index_backoff_left_s(self._job, before, self._now) if by_index else 0.0
+            if left_s > 0:
+                self._due.append(self._now + left_s)
+                continue
+            failures = facts.failures_with(self._job, before) if before else facts.Failures()
+            self._writes.append(podlib.create_pod(self._job, facts.new_pod(self._job, index, failures)))
 
     def _give_up(self, pods: Iterable[Pod], *, counted: bool) -> None:
         """Deletes pods; those that are only surplus do not count as failures."""
@@ -272,7 +291,7 @@ class _Draft:
     def _finish(self) -> None:
         """The outcome becomes final when all pods have ended and are counted."""
         self._give_up(self._active, counted=True)
-        if any(not podlib.is_terminal(pod) for pod in self._pods) or self._untracked:
+        if any(not podlib.is_terminal(pod) or facts.FINALIZER in pod.metadata.finalizers for pod in self._pods):
             return
         if failure := self._has("FailureTarget"):
             self._set("Failed", "True", failure.reason, failure.message)
@@ -316,11 +335,10 @@ class _Draft:
         )
         complete = self._has("Complete")
         ended = bool(complete or self._has("Failed"))
-        suspended = bool(self._job.spec.suspend) and not ended
         return replace(
             old,
             conditions=tuple(self._conditions),
-            start_time=None if suspended and not self._active else self._start_time,
+            start_time=self._start_time,
             completion_time=complete.last_transition_time if complete else old.completion_time,
             active=0 if ended else len(self._active),
             ready=0 if ended else sum(podlib.is_ready(pod) for pod in self._active),
@@ -338,6 +356,19 @@ class _Draft:
 
     def _terminating(self) -> int:
         return sum(bool(pod.metadata.deletion_timestamp) and not podlib.is_terminal(pod) for pod in self._pods)
+
+
+def _left_behind(view: View, namespace: str, name: str, job: Job | None) -> list[Pod]:
+    """Tracked pods of a Job of that name which is gone: nobody will count them."""
+    found = []
+    for pod in view.indexed(Pod, "label", f"{namespace}/{facts.JOB_NAME}={name}"):
+        owner = controller_of(pod.metadata)
+        is_gone = (
+            job is None if owner is None else owner.name == name and (job is None or job.metadata.uid != owner.uid)
+        )
+        if is_gone and facts.FINALIZER in pod.metadata.finalizers:
+            found.append(pod)
+    return found
 
 
 def _untrack(pod: Pod) -> Patch:

@@ -15,8 +15,10 @@ from kubelite.api.core_v1 import Container, ContainerStatus, EnvVar, EnvVarSourc
 from kubelite.controllers.pods import condition_of, from_template, seconds
 
 FINALIZER = "batch.kubernetes.io/job-tracking"
+JOB_NAME = "batch.kubernetes.io/job-name"  #: the label
 INDEX = "batch.kubernetes.io/job-completion-index"
 INDEX_FAILURES = "batch.kubernetes.io/job-index-failure-count"
+INDEX_IGNORED = "batch.kubernetes.io/job-index-ignored-failure-count"
 BACKOFF_S = 10.0  #: before a failed pod is replaced; doubles with every failure
 MAX_BACKOFF_S = 600.0
 
@@ -68,7 +70,42 @@ def has_failed(job: Job, pod: Pod) -> bool:
     return ending and not only_failed_are_replaced(job)
 
 
-def new_pod(job: Job, index: int | None, failures: int) -> Pod:
+class Failures(msgspec.Struct, frozen=True):
+    """How often an index has failed; `ignored` are those that a rule does not count."""
+
+    counted: int = 0
+    ignored: int = 0
+
+
+def _failures_before(pod: Pod) -> Failures:
+    notes = pod.metadata.annotations
+    return Failures(int(notes.get(INDEX_FAILURES, "0")), int(notes.get(INDEX_IGNORED, "0")))
+
+
+def failures_with(job: Job, pod: Pod) -> Failures:
+    """Those of its index once `pod` has failed."""
+    before = _failures_before(pod)
+    if failure_verdict(job, pod).action == "Ignore":
+        return Failures(before.counted, before.ignored + 1)
+    return Failures(before.counted + 1, before.ignored)
+
+
+def last_failures(job: Job, pods: Iterable[Pod]) -> dict[int, Pod]:
+    """The latest failed pod of each index: it alone knows how often the index has failed."""
+    last: dict[int, Pod] = {}
+
+    def order(pod: Pod) -> tuple[int, float]:
+        before = _failures_before(pod)
+        return before.counted + before.ignored, finished_at(pod)
+
+    for pod in pods:
+        index = index_of(pod)
+        if index is not None and has_failed(job, pod) and (index not in last or order(last[index]) <= order(pod)):
+            last[index] = pod
+    return last
+
+
+def new_pod(job: Job, index: int | None, failures: Failures) -> Pod:
     """A tracked pod, of `index` in an indexed Job."""
     pod = from_template(job, job.spec.template)
     meta, spec = pod.metadata, pod.spec
@@ -76,7 +113,10 @@ def new_pod(job: Job, index: int | None, failures: int) -> Pod:
     if index is not None:
         notes = {INDEX: str(index)}
         if job.spec.backoff_limit_per_index is not None:
-            meta = replace(meta, annotations={**meta.annotations, INDEX_FAILURES: str(failures)})
+            counts = {INDEX_FAILURES: str(failures.counted)}
+            if failures.ignored:
+                counts[INDEX_IGNORED] = str(failures.ignored)
+            meta = replace(meta, annotations={**meta.annotations, **counts})
         meta = replace(
             meta,
             generate_name=f"{job.metadata.name}-{index}-",
@@ -156,7 +196,17 @@ def backoff_left_s(job: Job, pods: Sequence[Pod], now: float) -> float:
     success = max((finished_at(pod) for pod in pods if pod.status.phase == "Succeeded"), default=0.0)
     counted = (pod for pod in pods if pod.status.phase == "Failed" or FINALIZER in pod.metadata.finalizers)
     failures = [at for pod in counted if has_failed(job, pod) and (at := finished_at(pod)) > success]
-    if not failures:
+    return _left_s(len(failures), max(failures, default=0.0), now)
+
+
+def index_backoff_left_s(job: Job, last: Pod | None, now: float) -> float:
+    """For how long no pod of an index may be started whose `last` pod failed."""
+    if last is None:
         return 0.0
-    delay_s = min(BACKOFF_S * (1 << min(len(failures) - 1, 16)), MAX_BACKOFF_S)
-    return max(0.0, max(failures) + delay_s - now)
+    failures = failures_with(job, last)
+    return _left_s(failures.counted + failures.ignored, finished_at(last), now)
+
+
+def _left_s(failures: int, last: float, now: float) -> float:
+    delay_s = min(BACKOFF_S * (1 << min(failures - 1, 16)), MAX_BACKOFF_S) if failures else 0.0
+    return max(0.0, last + delay_s - now)

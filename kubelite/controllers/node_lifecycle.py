@@ -1,6 +1,8 @@
 """Nodes that stop answering: Ready becomes Unknown, and the taints that keep or drive pods away follow the conditions.
 
-Called by `client/host` per Node; the kubelet's heartbeat is its Lease. Driving pods away is for `taint_eviction`.
+Called by `client/host` per Node; the kubelet's heartbeat is its Lease. Driving pods away is for `taint_eviction`, which follows
+the NoExecute taints set here: one node per zone and ten seconds, none at all while no node is ready (then it is rather us who
+are cut off), and none or few in a zone of which most nodes are gone. Silence from before this controller began does not count.
 Source: k8s.io/kubernetes pkg/controller/nodelifecycle, KEP-589 (leases), KEP-382 (taints by condition)
 """
 
@@ -8,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
 from msgspec.structs import replace
 
 from kubelite.api.coordination_v1 import Lease
 from kubelite.api.core_v1 import Node, NodeCondition, Pod, PodCondition, Taint
-from kubelite.api.meta import Object
+from kubelite.api.meta import Object, ObjectMeta
 from kubelite.api.timestamp import rfc3339
-from kubelite.client.plan import Patch, Plan, Report, Update, Write
+from kubelite.client.plan import Plan, Report, Update, Write
 from kubelite.client.view import Key, View, Watch
 from kubelite.controllers.pods import condition_of, seconds
 
@@ -35,16 +36,26 @@ _TAINTS = {
     ("PIDPressure", "True"): "node.kubernetes.io/pid-pressure",
     ("NetworkUnavailable", "True"): "node.kubernetes.io/network-unavailable",
 }
+LOST = "lost"  #: the index of nodes that are known not to be ready
+ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
+EVICTION_S = 10.0  #: between two nodes of a zone; --node-eviction-rate
+SLOW_EVICTION_S = 100.0  #: when most nodes of a large zone are gone; --secondary-node-eviction-rate
+LARGE_ZONE = 50  #: --large-cluster-size-threshold
+UNHEALTHY_SHARE = 0.55  #: --unhealthy-zone-threshold
 _UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+_LOST = (NOT_READY, UNREACHABLE)
 _OWN = {*_TAINTS.values(), _UNSCHEDULABLE}
 
 
 def _node_keys(view: View, old: Node | None, new: Node | None) -> Iterable[Key]:
-    """Heartbeats in the status alone change nothing."""
-    if new is None:
+    """Heartbeats in the status alone change nothing; whether a node is ready concerns all that were lost."""
+    node = new or old
+    if node is None:
         return
-    if old is None or old.spec != new.spec or _statuses(old) != _statuses(new):
-        yield new.metadata.name
+    if old is None or new is None or old.spec != new.spec or _statuses(old) != _statuses(new):
+        yield node.metadata.name
+    if new is None or (old is not None and _is_ready(old)) != _is_ready(new):
+        yield from (other.metadata.name for other in view.indexed(Node, LOST, LOST))
 
 
 def _lease_keys(view: View, old: Lease | None, new: Lease | None) -> Iterable[Key]:
@@ -57,6 +68,19 @@ def _lease_keys(view: View, old: Lease | None, new: Lease | None) -> Iterable[Ke
         yield node.metadata.name
 
 
+def lost_nodes(node: Node) -> tuple[str, ...]:
+    """The index function of `LOST`: nodes that said once that they were ready, or were expected to, and are not."""
+    return (LOST,) if _statuses(node).get("Ready", "True") != "True" else ()
+
+
+def _is_ready(node: Node) -> bool:
+    return _statuses(node).get("Ready") == "True"
+
+
+def _zone(node: Node) -> tuple[str, str]:
+    return node.metadata.labels.get(REGION, ""), node.metadata.labels.get(ZONE, "")
+
+
 def _statuses(node: Node) -> dict[str, str]:
     return {condition.type: condition.status for condition in node.status.conditions}
 
@@ -66,11 +90,30 @@ class NodeLifecycleController:
     watches = (Watch(Node, _node_keys), Watch(Lease, _lease_keys))
     reads: tuple[type[Object], ...] = (Pod,)
 
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}  # node to when it was first looked at
+        self._registered: set[str] = set()  # nodes that were told of
+        self._all_gone = False  # no node is ready
+        self._last: dict[tuple[str, str], tuple[str, float]] = {}  # zone to the node that was given up last, and when
+
     def decide(self, view: View, key: Key, now: float) -> Plan:
         node = view.get(Node, key)
         if node is None:
-            return Plan()
-        left = _deadline(view, node) - now
+            self._since.pop(key, None)
+            known = key in self._registered
+            self._registered.discard(key)
+            return Plan(reports=(_told(key, "RemovingNode", "Removing Node {} from Controller"),) if known else ())
+        self._since.setdefault(key, now)
+        plan = self._look_at(view, node, now)
+        if key in self._registered or plan.writes:
+            return plan  # a write may fail, and brings another decision
+        self._registered.add(key)
+        first = _told(key, "RegisteredNode", "Registered Node {} in Controller", node)
+        return replace(plan, reports=(first, *plan.reports))
+
+    def _look_at(self, view: View, node: Node, now: float) -> Plan:
+        key = node.metadata.name
+        left = _deadline(view, node, self._since[key]) - now
         conditions = node.status.conditions if left > 0 else silent_conditions(node, now)
         due = left if left > 0 else None
         if conditions != node.status.conditions:
@@ -81,12 +124,40 @@ class NodeLifecycleController:
             return Plan(writes=(write,), reports=(report,), requeue_after_s=due)
         writes: list[Write] = []
         reports: list[Report] = []
-        taints = compute_taints(node, now)
+        evict, later_s = self._evicts(view, node, now)
+        taints = compute_taints(node, now, evict=evict)
+        if later_s is not None:
+            due = later_s if due is None else min(due, later_s)
         if taints != node.spec.taints:
             writes.append(_tainted(node, taints))
         if _statuses(node).get("Ready", "Unknown") != "True":
             self._mark_pods(view, node, now, writes, reports)
         return Plan(writes=tuple(writes), reports=tuple(reports), requeue_after_s=due)
+
+    def _evicts(self, view: View, node: Node, now: float) -> tuple[bool, float | None]:
+        """(whether a node that is not ready gives up its pods now, after how many seconds to ask again)."""
+        if not lost_nodes(node) and not _is_ready(node):
+            return False, None  # it has said nothing so far
+        nodes = view.list(Node) if not _is_ready(node) else (node,)
+        all_gone, self._all_gone = self._all_gone, not any(map(_is_ready, nodes))
+        if self._all_gone:
+            return False, None
+        if all_gone:
+            self._since = dict.fromkeys(self._since, now)  # the others get the time to answer, too
+        if _is_ready(node) or any(taint.effect == "NoExecute" and taint.key in _LOST for taint in node.spec.taints):
+            return True, None
+        zone = _zone(node)
+        ready = [_is_ready(other) for other in nodes if _zone(other) == zone]
+        gone, interval_s = ready.count(False), EVICTION_S
+        if gone > 2 and gone < len(ready) and gone / len(ready) >= UNHEALTHY_SHARE:
+            if len(ready) <= LARGE_ZONE:
+                return False, None
+            interval_s = SLOW_EVICTION_S
+        last, at = self._last.get(zone, ("", 0.0))
+        if last != node.metadata.name and now < at + interval_s:
+            return False, at + interval_s - now
+        self._last[zone] = node.metadata.name, now
+        return True, None
 
     def _mark_pods(self, view: View, node: Node, now: float, writes: list[Write], reports: list[Report]) -> None:
         """The pods of a node that is not ready are not ready, whatever they last said."""
@@ -105,13 +176,18 @@ def with_condition(pod: Pod, condition: PodCondition) -> Pod:
     return replace(pod, status=replace(pod.status, conditions=(*others, condition)))
 
 
-def _deadline(view: View, node: Node) -> float:
-    """When the node counts as silent."""
+def _told(name: str, reason: str, message: str, node: Node | None = None) -> Report:
+    about = node or Node(metadata=ObjectMeta(name=name))
+    return Report(regarding=about, reason=reason, message=f"Node {name} event: {message.format(name)}")
+
+
+def _deadline(view: View, node: Node, since: float) -> float:
+    """When the node counts as silent, if it is watched from `since` on."""
     lease = view.get(Lease, node.metadata.name, LEASE_NAMESPACE)
     renewed = seconds(lease.spec.renew_time) if lease else 0.0
     beats = (seconds(entry.last_heartbeat_time) for entry in node.status.conditions if entry.type == "Ready")
     last = max((renewed, *beats))
-    return last + GRACE_S if last else seconds(node.metadata.creation_timestamp) + STARTUP_GRACE_S
+    return max(last, since) + GRACE_S if last else seconds(node.metadata.creation_timestamp) + STARTUP_GRACE_S
 
 
 def silent_conditions(node: Node, now: float) -> tuple[NodeCondition, ...]:
@@ -140,8 +216,8 @@ def silent_conditions(node: Node, now: float) -> tuple[NodeCondition, ...]:
     return tuple(known.values())
 
 
-def compute_taints(node: Node, now: float) -> tuple[Taint, ...]:
-    """Other taints stay; these follow the conditions and the cordon."""
+def compute_taints(node: Node, now: float, *, evict: bool) -> tuple[Taint, ...]:
+    """Other taints stay; these follow the conditions and the cordon. With `evict`, pods are driven away."""
     wanted = [
         Taint(key=key, effect="NoSchedule")
         for condition in node.status.conditions
@@ -149,7 +225,8 @@ def compute_taints(node: Node, now: float) -> tuple[Taint, ...]:
     ]
     if node.spec.unschedulable:
         wanted.append(Taint(key=_UNSCHEDULABLE, effect="NoSchedule"))
-    wanted += [Taint(key=taint.key, effect="NoExecute") for taint in wanted if taint.key in (NOT_READY, UNREACHABLE)]
+    if evict:
+        wanted += [Taint(key=taint.key, effect="NoExecute") for taint in wanted if taint.key in _LOST]
     present = {(taint.key, taint.effect) for taint in node.spec.taints}
     needed = {(taint.key, taint.effect) for taint in wanted}
     kept = [
@@ -161,7 +238,5 @@ def compute_taints(node: Node, now: float) -> tuple[Taint, ...]:
     return (*kept, *fresh)
 
 
-def _tainted(node: Node, taints: tuple[Taint, ...]) -> Patch:
-    guard = {"uid": node.metadata.uid, "resourceVersion": node.metadata.resource_version}
-    patch = {"metadata": guard, "spec": {"taints": msgspec.to_builtins(taints) or None}}
-    return Patch(type=Node, name=node.metadata.name, patch=patch)
+def _tainted(node: Node, taints: tuple[Taint, ...]) -> Update:
+    return Update(replace(node, spec=replace(node.spec, taints=taints)))

@@ -1,4 +1,4 @@
-"""Pods that nobody else ends: those of nodes that are gone, and the oldest finished ones beyond a limit.
+"""Pods that nobody else ends: those of nodes that are gone or out of service, and the oldest finished ones beyond a limit.
 
 Called by `client/host` per node name, and with the key "" for the finished ones. Source: k8s.io/kubernetes pkg/controller/podgc
 """
@@ -19,6 +19,7 @@ from kubelite.controllers.pods import is_terminal
 
 QUARANTINE_S = 40.0  #: how long a node must be gone
 FINISHED_LIMIT = 12500  #: --terminated-pod-gc-threshold
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 FINISHED = ""  #: the key of the finished pods
 
 
@@ -48,10 +49,12 @@ class PodGarbageCollector:
     def decide(self, view: View, key: Key, now: float) -> Plan:
         if key == FINISHED:
             return self._finished(view)
-        pods = view.indexed(Pod, "node", key)
-        if view.get(Node, key) is not None or not pods:
+        pods, node = view.indexed(Pod, "node", key), view.get(Node, key)
+        if node is not None or not pods:
             self._gone.pop(key, None)
-            return Plan()
+            if node is None or not is_out_of_service(node):
+                return Plan()
+            return Plan(writes=tuple(_delete(pod) for pod in pods if pod.metadata.deletion_timestamp))
         left = self._gone.setdefault(key, now) + QUARANTINE_S - now
         if left > 0:
             return Plan(requeue_after_s=left)
@@ -68,8 +71,14 @@ class PodGarbageCollector:
 
 def _node_keys(view: View, old: Node | None, new: Node | None) -> Iterable[Key]:
     node = new or old
-    if node is not None and (old is None or new is None):
+    if node is not None and (old is None or new is None or is_out_of_service(old) != is_out_of_service(new)):
         yield node.metadata.name
+
+
+def is_out_of_service(node: Node) -> bool:
+    """Whether an administrator vouches that nothing runs there any more, and the node does not say otherwise."""
+    ready = any(entry.type == "Ready" and entry.status == "True" for entry in node.status.conditions)
+    return not ready and any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
 
 
 def _pod_keys(view: View, old: Pod | None, new: Pod | None) -> Iterable[Key]:
@@ -77,6 +86,10 @@ def _pod_keys(view: View, old: Pod | None, new: Pod | None) -> Iterable[Key]:
         return
     if new.spec.node_name and (old is None or not old.spec.node_name) and view.get(Node, new.spec.node_name) is None:
         yield new.spec.node_name
+    if new.metadata.deletion_timestamp and (old is None or not old.metadata.deletion_timestamp):
+        node = view.get(Node, new.spec.node_name)
+        if node is not None and is_out_of_service(node):
+            yield new.spec.node_name
     if is_terminal(new) and (old is None or not is_terminal(old)):
         yield FINISHED
 

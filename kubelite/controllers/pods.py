@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from kubelite.api.core_v1 import ContainerStatus, Pod, PodCondition, PodTemplateSpec
 from kubelite.api.meta import Object, ObjectMeta, controlled_by
 from kubelite.api.timestamp import parse_rfc3339
-from kubelite.client.plan import Create, Delete, Report
+from kubelite.client.plan import Create, Delete, Plan, Report, Write
 
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 PHASES = {"Pending": 0, "Unknown": 1, "": 0, "Running": 2}
@@ -27,7 +27,10 @@ def seconds(time: str | None) -> float:
 
 
 def condition_of(pod: Pod, type_: str) -> PodCondition | None:
-    return next((condition for condition in pod.status.conditions if condition.type == type_), None)
+    for condition in pod.status.conditions:
+        if condition.type == type_:
+            return condition
+    return None
 
 
 def is_terminal(pod: Pod) -> bool:
@@ -94,6 +97,19 @@ def delete_pod(pod: Pod) -> Delete:
 
 def deleted_report(owner: Object, pod: Pod) -> Report:
     return Report(regarding=owner, reason="SuccessfulDelete", message=f"Deleted pod: {pod.metadata.name}")
+
+
+def failed_report(owner: Object, write: Write, message: str) -> Plan:
+    """What a workload says when one of its pods could not be made or ended; nothing about other writes."""
+    if (
+        not isinstance(write, Create | Delete)
+        or (write.type if isinstance(write, Delete) else type(write.obj)) is not Pod
+    ):
+        return Plan()
+    verb = "creating" if isinstance(write, Create) else "deleting"
+    reason = "FailedCreate" if isinstance(write, Create) else "FailedDelete"
+    report = Report(regarding=owner, type="Warning", reason=reason, message=f"Error {verb}: {message}")
+    return Plan(reports=(report,))
 
 
 def _restarts(pod: Pod) -> int:

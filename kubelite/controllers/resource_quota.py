@@ -26,7 +26,14 @@ class ResourceQuotaController:
     reads: tuple[type[Object], ...] = ()
 
     def __init__(self, resources: Sequence[Resource]) -> None:
-        self._resources = [entry for entry in resources if entry.namespaced and entry.type is not ResourceQuota]
+        self._built_in = [entry for entry in resources if entry.namespaced and entry.type is not ResourceQuota]
+        self._resources = self._built_in
+        self._counting: set[Key] = set()  # quotas that count kinds by name
+
+    def follow(self, custom: Sequence[Resource]) -> Iterable[Key]:
+        """Counts these custom kinds too."""
+        self._resources = [*self._built_in, *(entry for entry in custom if entry.namespaced)]
+        return tuple(self._counting)
 
     @property
     def watches(self) -> tuple[Watch, ...]:
@@ -35,9 +42,12 @@ class ResourceQuotaController:
     def decide(self, view: View, key: Key, now: float) -> Plan:
         namespace, name = split_key(key)
         quota = view.get(ResourceQuota, name, namespace)
+        self._counting.discard(key)
         if quota is None:
             return Plan()
         hard = quota.spec.hard
+        if any(name.startswith("count/") for name in hard):
+            self._counting.add(key)
         used = dict.fromkeys(hard, ZERO)
         for resource in self._resources:
             if not _is_limited(resource, hard):

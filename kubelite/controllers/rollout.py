@@ -73,7 +73,8 @@ def old_sizes(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]
     active = by_age(rs for rs in old if replicas_of(rs))
     sizes = {rs.metadata.name: replicas_of(rs) for rs in active}
     needed = replicas_of(deployment) - bounds(deployment)[1]
-    limit = total(active) + replicas_of(new) - needed - (replicas_of(new) - new.status.available_replicas)
+    serving = min(new.status.available_replicas, replicas_of(new))  # what is beyond its size is about to go
+    limit = total(active) + serving - needed
     if not active or limit <= 0:
         return {}
     left = limit
@@ -84,7 +85,7 @@ def old_sizes(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]
         down = min(left, unhealthy)
         sizes[rs.metadata.name] -= down
         left -= down
-    spare = sum(rs.status.available_replicas for rs in (*active, new)) - needed
+    spare = serving + sum(rs.status.available_replicas for rs in active) - needed
     for rs in active:
         down = max(0, min(sizes[rs.metadata.name], spare))
         sizes[rs.metadata.name] -= down

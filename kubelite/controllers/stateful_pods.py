@@ -33,11 +33,15 @@ def ordinal_of(pod: Pod, workload: StatefulSet) -> int | None:
     return int(number) if prefix == workload.metadata.name and number.isdecimal() else None
 
 
+def identity(workload: StatefulSet, ordinal: int) -> dict[str, str]:
+    """The labels that say which of the set's pods it is."""
+    return {POD_NAME: f"{workload.metadata.name}-{ordinal}", POD_INDEX: str(ordinal)}
+
+
 def new_pod(workload: StatefulSet, template: PodTemplateSpec, revision: str, ordinal: int) -> Pod:
     """The pod of an ordinal, with its name, host name, claims and revision."""
     name = f"{workload.metadata.name}-{ordinal}"
-    labels = {HASH: revision, POD_NAME: name, POD_INDEX: str(ordinal)}
-    pod = from_template(workload, with_labels(template, labels))
+    pod = from_template(workload, with_labels(template, {HASH: revision, **identity(workload, ordinal)}))
     claims = {
         claim.metadata.name: claim_name(claim, workload, ordinal) for claim in workload.spec.volume_claim_templates
     }

@@ -6,8 +6,6 @@ Source: k8s.io/apimachinery pkg/util/rand (SafeEncodeString), kubectl's pod-temp
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 #: Source: k8s.io/apimachinery pkg/util/rand (alphanums)
@@ -18,6 +16,8 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 
 def safe_hash(value: object, salt: int | None = None) -> str:
     """Up to ten letters and digits that no word appears in; `salt` tells colliding values apart."""
+    import hashlib
+
     digest = hashlib.blake2b(_ENCODER.encode(value), digest_size=4, salt=b"" if salt is None else b"%d" % salt)
     number = int.from_bytes(digest.digest(), "big")
     return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(number))

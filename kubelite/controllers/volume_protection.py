@@ -13,7 +13,6 @@ from kubelite.api.meta import Object
 from kubelite.api.volume_matching import claim_names
 from kubelite.client.plan import Patch, Plan
 from kubelite.client.view import Key, View, Watch, self_key, split_key
-from kubelite.controllers.pods import is_terminal
 
 CLAIM_FINALIZER = "kubernetes.io/pvc-protection"
 VOLUME_FINALIZER = "kubernetes.io/pv-protection"
@@ -25,8 +24,8 @@ def claims_of_pod(pod: Pod) -> Iterable[str]:
 
 
 def _uses(pod: Pod) -> bool:
-    """A pod without a node does not count: no kubelet starts one whose claim is being deleted."""
-    return bool(pod.spec.node_name) and not is_terminal(pod)
+    """A finished pod counts as long as it exists; one without a node does not, since no kubelet starts it any more."""
+    return bool(pod.spec.node_name)
 
 
 def _pod_keys(view: View, old: Pod | None, new: Pod | None) -> Iterable[Key]:

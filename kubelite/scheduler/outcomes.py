@@ -5,15 +5,19 @@ Source: k8s.io/kubernetes pkg/scheduler/{schedule_one.go,framework/preemption/pr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from kubelite.api.core_v1 import Binding, ObjectReference, Pod, PodCondition
 from kubelite.api.meta import ObjectMeta
 from kubelite.api.timestamp import rfc3339
 from kubelite.client.plan import Bind, Delete, Plan, Report, Update, Write
-from kubelite.scheduler.decision import Decision
 from kubelite.scheduler.pod_info import PodInfo
-from kubelite.scheduler.preemption import Preemption
+
+if TYPE_CHECKING:
+    from kubelite.scheduler.decision import Decision
+    from kubelite.scheduler.preemption import Preemption
 
 
 def bound(info: PodInfo, node: str, scheduler: str) -> Plan:

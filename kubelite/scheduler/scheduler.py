@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -18,20 +19,22 @@ from msgspec.structs import replace
 from kubelite.api.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod
 from kubelite.api.meta import Object
 from kubelite.api.policy_v1 import PodDisruptionBudget
-from kubelite.api.storage_v1 import CSINode, StorageClass
+from kubelite.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from kubelite.api.timestamp import parse_rfc3339
 from kubelite.api.volume_matching import SELECTED_NODE, claim_names, is_bound_to, is_fully_bound
 from kubelite.client.plan import Plan
 from kubelite.client.view import Key, View, Watch, key_of, split_key
 from kubelite.scheduler import outcomes
-from kubelite.scheduler.attempt import Question
-from kubelite.scheduler.decision import Decision, compute_decision, explained
 from kubelite.scheduler.filters import filters_for, rejected_by
 from kubelite.scheduler.node_info import NodeInfo, Nodes
 from kubelite.scheduler.pod_info import PodInfo
 from kubelite.scheduler.profile import DEFAULT_NAME, Profile
 from kubelite.scheduler.siblings import READS, default_selector, selected_namespaces
-from kubelite.scheduler.volumes import Binding, PodVolumes
+
+if TYPE_CHECKING:  # what only a decision needs is loaded with the first pod
+    from kubelite.scheduler.attempt import Question
+    from kubelite.scheduler.decision import Decision
+    from kubelite.scheduler.volumes import Binding
 
 KEPT_DECISIONS = 2048
 BIND_TIMEOUT_S = 600.0  #: how long a pod waits for its volumes
@@ -77,7 +80,7 @@ class Scheduler:
 
     @property
     def watches(self) -> tuple[Watch, ...]:
-        storage = (PersistentVolumeClaim, PersistentVolume, StorageClass, CSINode)
+        storage = (PersistentVolumeClaim, PersistentVolume, StorageClass, CSINode, CSIDriver, CSIStorageCapacity)
         return (
             Watch(Node, self._node_changed),
             Watch(Pod, self._pod_changed),
@@ -126,13 +129,17 @@ class Scheduler:
         return self._wake(node) if node else ()
 
     def _assigned(self, key: Key, pod: Pod) -> Iterable[Key]:
+        is_news = key in self._assumed
         self._drop(key)
         known = self._nodes.pods.get(key)
         if known and known.node == pod.spec.node_name and _same_pod(known.pod, pod):
-            return ()
-        before = known.node if known else ""
-        self._nodes.put_pod(PodInfo(pod))
-        left = self._nodes.get(before) if before != pod.spec.node_name else None
+            return self._wake_drawn() if is_news else ()
+        info = PodInfo(pod)
+        self._nodes.put_pod(info)
+        shrank = known is not None and any(
+            amount > info.requests.get(name, 0) for name, amount in known.requests.items()
+        )
+        left = self._nodes.get(known.node) if known and (known.node != info.node or shrank) else None
         return [*(self._wake(left) if left else ()), *self._wake_by(_FAR_REACHING)]
 
     def _pending(self, key: Key, pod: Pod) -> Iterable[Key]:
@@ -189,6 +196,16 @@ class Scheduler:
         ]
         return [self._activate(key, self._waiting[key].info.pod) for key in chosen]
 
+    def _wake_drawn(self) -> list[Key]:
+        """Those that another pod's place may help: they want to be near others, or spread evenly."""
+        chosen = [
+            key
+            for key, waiting in self._waiting.items()
+            if "PodTopologySpread" in waiting.plugins
+            or ("InterPodAffinity" in waiting.plugins and waiting.info.affinity)
+        ]
+        return [self._activate(key, self._waiting[key].info.pod) for key in chosen]
+
     def _wake_by(self, plugins: set[str]) -> list[Key]:
         """Those that one of `plugins` objected to."""
         chosen = [key for key, waiting in self._waiting.items() if waiting.plugins & plugins]
@@ -202,6 +219,8 @@ class Scheduler:
             return plan
         self._retry(view, key)
         for pod in self._next(view):
+            from kubelite.scheduler.decision import compute_decision, explained
+
             info = PodInfo(pod)
             decision = compute_decision(
                 self._nodes, self._question(view, info), budgets=view.list(PodDisruptionBudget), start=self._start
@@ -214,6 +233,9 @@ class Scheduler:
         return Plan()
 
     def _question(self, view: View, info: PodInfo) -> Question:
+        from kubelite.scheduler.attempt import Question
+        from kubelite.scheduler.volumes import PodVolumes
+
         pod = info.pod
         taken = {
             volume.metadata.name: key_of(claim)
@@ -293,6 +315,8 @@ class Scheduler:
             del self._held[info.key]
             self._turns[turn], self._turn_of[info.key] = info.key, turn
             plan = outcomes.bound(info, info.node, info.pod.spec.scheduler_name or self.name)
+            from kubelite.scheduler.decision import explained
+
             decided = self.decisions.get(info.key)
             why = f"volumes are bound; {explained(decided)}" if decided else ""
             return replace(plan, requeue_after_s=more, why=why)

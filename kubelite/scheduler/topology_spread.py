@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kubelite.api.core_v1 import TopologySpreadConstraint
 from kubelite.api.meta import LabelSelector, LabelSelectorRequirement
-from kubelite.api.placement import selects_node, untolerated
+from kubelite.api.placement import required_nodes, selects_node, untolerated
 from kubelite.api.selectors import matches
 from kubelite.scheduler.filters import Rejection
 from kubelite.scheduler.node_info import Counts, NodeInfo, Nodes
@@ -54,6 +54,14 @@ class _Constraint:
                     self.by_node[name] = self.by_node.get(name, 0) + count
         self.by_value: dict[str, int] = {}
 
+    def admitted(self, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Sequence[NodeInfo]:
+        """Those of `nodes` that count for this constraint."""
+        spec = pod.pod.spec
+        is_free = not spec.node_selector and required_nodes(spec) is None
+        if self.given.node_taints_policy != "Honor" and (is_free or self.given.node_affinity_policy == "Ignore"):
+            return nodes
+        return [node for node in nodes if self.admits(pod, node)]
+
     def admits(self, pod: PodInfo, node: NodeInfo) -> bool:
         """Whether the node counts for this constraint."""
         spec = pod.pod.spec
@@ -65,9 +73,10 @@ class _Constraint:
 
     def count(self, nodes: Iterable[NodeInfo]) -> None:
         """Sums up by the topology's values over the eligible nodes."""
+        key, by_value, by_node = self.key, self.by_value, self.by_node
         for node in nodes:
-            value = node.labels[self.key]
-            self.by_value[value] = self.by_value.get(value, 0) + self.by_node.get(node.name, 0)
+            value = node.labels[key]
+            by_value[value] = by_value.get(value, 0) + by_node.get(node.name, 0)
 
     def least(self) -> int:
         if len(self.by_value) < (self.given.min_domains or 1):
@@ -99,10 +108,11 @@ class TopologySpread:
         self._soft = soft
         self._hard = [_Constraint(entry, pod, nodes) for entry in given if entry.when_unsatisfiable == "DoNotSchedule"]
         if self._hard:
-            keys = [constraint.key for constraint in self._hard]
-            able = [node for node in nodes.listed if all(key in node.labels for key in keys)]
+            able: Sequence[NodeInfo] = nodes.listed
+            for key in {constraint.key: None for constraint in self._hard}:
+                able = [node for node in able if key in node.labels]
             for constraint in self._hard:
-                constraint.count(node for node in able if constraint.admits(pod, node))
+                constraint.count(constraint.admitted(pod, able))
         self._least = [constraint.least() for constraint in self._hard]
         self.matters = bool(self._hard)
 

@@ -20,7 +20,9 @@ from kubelite.api.core_v1 import (
 )
 from kubelite.api.meta import controller_of
 from kubelite.api.placement import matches_requirement
-from kubelite.api.storage_v1 import CSINode, StorageClass
+from kubelite.api.quantity import value
+from kubelite.api.selectors import matches
+from kubelite.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass
 from kubelite.api.volume_matching import (
     BOUND_BY_CONTROLLER,
     DELAYED,
@@ -46,6 +48,7 @@ _ZONES = (
 )
 _CONFLICT = Rejection("VolumeBinding", ("node(s) had volume node affinity conflict",), final=True)
 _NONE = Rejection("VolumeBinding", ("node(s) didn't find available persistent volumes to bind",), final=True)
+_SPACE = Rejection("VolumeBinding", ("node(s) did not have enough free storage",), final=True)
 _LOST = Rejection(
     "VolumeBinding", ("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",), final=True
 )
@@ -144,9 +147,27 @@ class PodVolumes:
             return _LOST
         if not all(admits_node(volume, node.name, node.labels) for volume in self._bound):
             return _CONFLICT
-        if self._delayed and self.choose(node) is None:
-            return _NONE
+        if self._delayed:
+            binding = self.choose(node)
+            if binding is None:
+                return _NONE
+            if not all(self._has_space(claim, node) for claim in binding.provisioned):
+                return _SPACE
         return None if all(_in_zone(volume, node) for volume in self._bound) else _ZONE
+
+    def _has_space(self, claim: PersistentVolumeClaim, node: NodeInfo) -> bool:
+        """Whether the driver says that it can make a volume of that size for this node, if it says such things at all."""
+        class_ = self._view.get(StorageClass, class_of(claim))
+        driver = self._view.get(CSIDriver, class_.provisioner) if class_ else None
+        if class_ is None or driver is None or not driver.spec.storage_capacity:
+            return True
+        size = value(claim.spec.resources.requests.get("storage", "0"))
+        for offered in self._view.list(CSIStorageCapacity):
+            limit = offered.maximum_volume_size or offered.capacity
+            reachable = offered.node_topology is not None and matches(offered.node_topology, node.labels)
+            if offered.storage_class_name == class_.metadata.name and reachable and limit and value(limit) >= size:
+                return True
+        return False
 
     def _exceeds(self, node: NodeInfo) -> bool:
         """Whether the node would have more volumes of a driver than it can attach."""

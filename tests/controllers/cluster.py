@@ -31,6 +31,8 @@ class Cluster:
         self.events: list[tuple[str, str]] = []  #: (reason, message)
         self.plans: list[Plan] = []
         self.controllers = controllers
+        self.at_every_revision: Callable[[], None] = lambda: None
+        self.refuse_after: int | None = None  #: so many writes succeed before one is refused, once
         self._queue: deque[tuple[Controller, str]] = deque()
         self._due: dict[tuple[Controller, str], float] = {}
 
@@ -84,6 +86,17 @@ class Cluster:
             for watch in controller.watches:
                 if watch.type is type(old if old is not None else new):
                     self._wake(controller, watch.keys(self.view, old, new))
+        self.at_every_revision()
+
+    def restart(self, *controllers: Controller) -> None:
+        """Nothing is left but what is stored: new controllers see it in the order in which kinds happen to arrive."""
+        self.controllers = controllers
+        self._queue.clear()
+        self._due.clear()
+        for controller in controllers:
+            for watch in controller.watches:
+                for obj in self.view.list(watch.type):
+                    self._wake(controller, watch.keys(self.view, None, obj))
 
     def _wake(self, controller: Controller, keys: Iterable[str]) -> None:
         for key in keys:
@@ -98,6 +111,11 @@ class Cluster:
         self.events += [(report.reason, report.message) for report in plan.reports]
 
     def _write(self, write: Write) -> None:
+        if self.refuse_after is not None:
+            self.refuse_after -= 1
+            if self.refuse_after < 0:
+                self.refuse_after = None
+                raise Conflict("refused by the test")
         match write:
             case Create():
                 meta = write.obj.metadata
@@ -178,13 +196,23 @@ class Cluster:
             assert count < 5000, "decisions never end"
         return count
 
-    def advance(self, seconds: float) -> None:
-        """Lets time pass; what is due is decided."""
+    def pass_time(self, seconds: float) -> None:
         self.now += seconds
         for (controller, key), due in list(self._due.items()):
             if due <= self.now:
                 del self._due[controller, key]
                 self._wake(controller, (key,))
+
+    def wait_for_due(self, at_most_s: float = 2000.0) -> bool:
+        """Lets time pass until something is due, if that is soon; whether anything was."""
+        if not self._due or min(self._due.values()) - self.now > at_most_s:
+            return False
+        self.pass_time(max(0.0, min(self._due.values()) - self.now))
+        return True
+
+    def advance(self, seconds: float) -> None:
+        """Lets time pass; what is due is decided."""
+        self.pass_time(seconds)
         self.settle()
 
     # The kubelet's part

@@ -13,7 +13,7 @@ from kubelite.api.meta import LabelSelector, ObjectMeta
 from kubelite.client.plan import Create
 from kubelite.controllers.deployment import DeploymentController
 from kubelite.controllers.replicaset import ReplicaSetController
-from kubelite.controllers.rollout import REVISION, REVISION_HISTORY
+from kubelite.controllers.rollout import REVISION, REVISION_HISTORY, old_sizes
 from tests.controllers.cluster import Cluster
 from tests.controllers.objects import deployment, template
 
@@ -114,6 +114,16 @@ def test_pods_that_never_get_ready_stop_the_rollout_and_the_deadline_says_so() -
     made.converge()
     assert sizes(made) == {"app:1": 3, "app:2": 0}
     assert condition(made, "Progressing").reason == "NewReplicaSetAvailable"
+
+
+def test_pods_beyond_the_size_of_the_new_one_do_not_count_as_available() -> None:
+    """Rolled back just after it was sized to none: its last pods are still there, but about to go."""
+    made = cluster(replicas=2, surge=0, unavailable=1)
+    back = ReplicaSet(metadata=ObjectMeta(name="back"), spec=ReplicaSetSpec(replicas=0))
+    back = replace(back, status=replace(back.status, available_replicas=1))
+    there = ReplicaSet(metadata=ObjectMeta(name="there"), spec=ReplicaSetSpec(replicas=2))
+    there = replace(there, status=replace(there.status, available_replicas=1))
+    assert old_sizes(current(made), back, [there]) == {"there": 1}
 
 
 def test_pausing_holds_template_changes_but_not_scaling() -> None:

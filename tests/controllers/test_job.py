@@ -18,8 +18,9 @@ from kubelite.api.batch_v1 import (
 from kubelite.api.core_v1 import ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodSpec
 from kubelite.api.meta import LabelSelector, ObjectMeta
 from kubelite.api.timestamp import rfc3339
+from kubelite.client.plan import Create
 from kubelite.controllers.job import JobController
-from kubelite.controllers.job_pods import FINALIZER, INDEX
+from kubelite.controllers.job_pods import FINALIZER, INDEX, INDEX_FAILURES, INDEX_IGNORED
 from kubelite.controllers.pods import is_active
 from kubelite.controllers.ttl_after_finished import TTLAfterFinishedController
 from tests.controllers.cluster import Cluster
@@ -182,11 +183,13 @@ def test_suspending_removes_pods_without_failures_and_resuming_starts_anew() -> 
     made.converge()
     assert not made.view.list(Pod)
     assert outcome(made) == {"Suspended": "JobSuspended"}
-    assert (the_job(made).status.failed, the_job(made).status.start_time) == (0, None)
+    assert the_job(made).status.failed == 0
+    begun = the_job(made).status.start_time
+    made.now += 60
     made.put(replace(the_job(made), spec=replace(the_job(made).spec, suspend=False)))
     made.settle()
     assert len(active(made)) == 2
-    assert the_job(made).status.start_time is not None
+    assert the_job(made).status.start_time != begun
 
 
 def test_fewer_parallel_pods_end_the_surplus() -> None:
@@ -204,3 +207,44 @@ def test_a_finished_job_goes_after_its_time_to_live() -> None:
     assert not the_job(made).metadata.deletion_timestamp
     made.advance(1)
     assert the_job(made).metadata.deletion_timestamp
+
+
+def test_with_a_limit_per_index_the_last_failure_is_kept_until_its_successor_knows_of_it() -> None:
+    made = cluster(completions=2, parallelism=2, completion_mode="Indexed", backoff_limit_per_index=1)
+    first = next(pod for pod in active(made) if pod.metadata.annotations[INDEX] == "1")
+    end(made, made.run_pod(first), code=1)
+    kept = made.view.get(Pod, first.metadata.name, "default")
+    assert kept is not None
+    assert FINALIZER in kept.metadata.finalizers
+    assert the_job(made).status.failed == 0
+    made.advance(10)
+    successor = next(pod for pod in active(made) if pod.metadata.annotations[INDEX] == "1")
+    assert successor.metadata.annotations[INDEX_FAILURES] == "1"
+    kept = made.view.get(Pod, first.metadata.name, "default")
+    assert kept is not None
+    assert FINALIZER not in kept.metadata.finalizers
+    assert the_job(made).status.failed == 1
+
+
+def test_failures_that_do_not_count_are_counted_apart() -> None:
+    exits = PodFailurePolicyOnExitCodesRequirement(operator="In", values=(7,))
+    policy = PodFailurePolicy(rules=(PodFailurePolicyRule(action="Ignore", on_exit_codes=exits),))
+    made = cluster(completion_mode="Indexed", backoff_limit_per_index=0, pod_failure_policy=policy)
+    for times, wait_s in ((1, 10), (2, 20)):
+        (pod,) = active(made)
+        end(made, made.run_pod(pod), code=7)
+        made.advance(wait_s - 1)
+        assert not active(made)
+        made.advance(1)
+        (pod,) = active(made)
+        notes = pod.metadata.annotations
+        assert (notes[INDEX_FAILURES], notes[INDEX_IGNORED]) == ("0", str(times))
+    assert the_job(made).status.failed == 0
+
+
+def test_a_pod_that_cannot_be_created_is_told() -> None:
+    made = cluster()
+    write = Create(active(made)[0])
+    plan = JobController().failed(made.view, "default/job", made.now, write, "exceeded quota")
+    (report,) = plan.reports
+    assert (report.type, report.reason, report.message) == ("Warning", "FailedCreate", "Error creating: exceeded quota")

@@ -21,10 +21,20 @@ FIVE_MINUTES = tuple(
 )
 
 
-def cluster() -> Cluster:
+def put_node(made: Cluster, name: str, *, ready: bool = True, zone: str = "") -> None:
+    """One whose heartbeat never gets old."""
+    beat = rfc3339(START + 1e6)
+    condition = NodeCondition(type="Ready", status="True" if ready else "False", last_heartbeat_time=beat)
+    labels = {"topology.kubernetes.io/zone": zone} if zone else {}
+    made.put(Node(metadata=ObjectMeta(name=name, labels=labels), status=NodeStatus(conditions=(condition,))))
+
+
+def cluster(*others: str) -> Cluster:
     made = Cluster(NodeLifecycleController(), TaintEvictionController(), PodGarbageCollector(finished_limit=2))
     ready = NodeCondition(type="Ready", status="True", last_heartbeat_time=rfc3339(START))
     made.put(Node(metadata=ObjectMeta(name="node-1"), status=NodeStatus(conditions=(ready,))))
+    for name in others:
+        put_node(made, name)
     renew(made)
     made.run_pod(made.put(pod("web", tolerations=FIVE_MINUTES)))
     made.settle()
@@ -56,7 +66,7 @@ def test_a_node_that_renews_its_lease_is_left_alone() -> None:
 
 
 def test_a_silent_node_becomes_unknown_and_is_tainted() -> None:
-    made = cluster()
+    made = cluster("node-2")
     made.advance(51)
     unknown = {entry.type: (entry.status, entry.reason) for entry in the_node(made).status.conditions}
     assert unknown["Ready"] == ("Unknown", "NodeStatusUnknown")
@@ -66,7 +76,7 @@ def test_a_silent_node_becomes_unknown_and_is_tainted() -> None:
 
 
 def test_its_pods_are_evicted_when_their_toleration_ends() -> None:
-    made = cluster()
+    made = cluster("node-2")
     made.advance(51)
     made.advance(299)
     assert made.view.list(Pod)[0].metadata.deletion_timestamp is None
@@ -93,6 +103,61 @@ def test_a_node_that_comes_back_keeps_its_pods() -> None:
     renew(made)
     made.advance(0)
     assert made.view.list(Pod)[0].metadata.deletion_timestamp is None
+
+
+def test_silence_from_before_the_controller_began_does_not_count() -> None:
+    made = cluster("node-2")
+    made.now += 3600
+    made.controllers = (NodeLifecycleController(),)
+    made.put(replace(the_node(made), metadata=replace(the_node(made).metadata, labels={"a": "b"})))
+    made.settle()
+    assert the_node(made).status.conditions[0].status == "True"
+    made.advance(51)
+    assert the_node(made).status.conditions[0].status == "Unknown"
+
+
+def test_nobody_is_evicted_while_no_node_is_ready() -> None:
+    made = cluster("node-2")
+    made.advance(51)
+    assert taints(made) == [("unreachable", "NoSchedule"), ("unreachable", "NoExecute")]
+    put_node(made, "node-2", ready=False)
+    made.settle()
+    assert taints(made) == [("unreachable", "NoSchedule")]
+    put_node(made, "node-2")
+    made.settle()
+    assert taints(made) == [("unreachable", "NoSchedule"), ("unreachable", "NoExecute")]
+
+
+def test_nodes_of_a_zone_are_given_up_one_by_one_and_not_when_most_are_gone() -> None:
+    def given_up(made: Cluster) -> int:
+        return sum(any(taint.effect == "NoExecute" for taint in node.spec.taints) for node in made.view.list(Node))
+
+    made = cluster("b", "c", "d", "e")
+    for name in ("b", "c"):
+        put_node(made, name, ready=False)
+    made.settle()
+    assert given_up(made) == 1
+    made.advance(10)
+    assert given_up(made) == 2
+    made = cluster("b", "c", "d", "e")
+    for name in ("b", "c", "d", "e"):
+        put_node(made, name, ready=False)
+    made.settle()
+    assert given_up(made) == 0
+
+
+def test_a_node_out_of_service_lets_its_ending_pods_go() -> None:
+    made = cluster("node-2")
+    made.advance(51)
+    (ending,) = made.view.list(Pod)
+    made.delete(ending)
+    made.settle()
+    assert made.view.list(Pod)
+    node = the_node(made)
+    out = Taint(key="node.kubernetes.io/out-of-service", value="nodeshutdown", effect="NoExecute")
+    made.put(replace(node, spec=replace(node.spec, taints=(*node.spec.taints, out))))
+    made.settle()
+    assert not made.view.list(Pod)
 
 
 def test_a_users_no_execute_taint_evicts_at_once_and_stays() -> None:

@@ -22,9 +22,10 @@ from kubelite.api.core_v1 import (
     Volume,
     VolumeResourceRequirements,
 )
-from kubelite.api.meta import ObjectMeta
-from kubelite.api.storage_v1 import StorageClass
+from kubelite.api.meta import LabelSelector, ObjectMeta
+from kubelite.api.storage_v1 import CSIDriver, CSIDriverSpec, CSIStorageCapacity, StorageClass
 from kubelite.api.volume_matching import DELAYED, HOST_PATH, SELECTED_NODE
+from kubelite.client.view import Controller
 from kubelite.controllers.ephemeral_volume import EphemeralVolumeController
 from kubelite.controllers.host_path_provisioner import HostPathProvisioner
 from kubelite.controllers.persistent_volume import PersistentVolumeBinder
@@ -36,8 +37,8 @@ from tests.scheduler.test_scheduler import node, pod, told, where
 ONCE = ("ReadWriteOnce",)
 
 
-def cluster(*, mode: str = DELAYED) -> Cluster:
-    made = Cluster(
+def controllers() -> tuple[Controller, ...]:
+    return (
         Scheduler(),
         PersistentVolumeBinder(),
         HostPathProvisioner("/volumes"),
@@ -45,6 +46,10 @@ def cluster(*, mode: str = DELAYED) -> Cluster:
         PVProtectionController(),
         EphemeralVolumeController(),
     )
+
+
+def cluster(*, mode: str = DELAYED) -> Cluster:
+    made = Cluster(*controllers())
     class_ = StorageClass(
         metadata=ObjectMeta(name="standard"), provisioner=HOST_PATH, reclaim_policy="Delete", volume_binding_mode=mode
     )
@@ -150,6 +155,23 @@ def test_the_next_pod_of_a_bound_claim_goes_to_the_same_node() -> None:
     assert other != host
 
 
+def test_a_driver_that_tells_its_capacity_gets_only_what_fits() -> None:
+    made = cluster()
+    driver = "disk.example.com"
+    made.put(CSIDriver(metadata=ObjectMeta(name=driver), spec=CSIDriverSpec(storage_capacity=True)))
+    made.put(StorageClass(metadata=ObjectMeta(name="disk"), provisioner=driver, volume_binding_mode=DELAYED))
+    made.put(claim(size="5Gi", class_="disk"))
+    made.put(user("p"))
+    made.settle()
+    assert told(made, "p") == "0/2 nodes are available: 2 node(s) did not have enough free storage."
+    for host, size in (("a", "4Gi"), ("b", "6Gi")):
+        topology = LabelSelector(match_labels={"kubernetes.io/hostname": host})
+        meta = ObjectMeta(name=f"of-{host}", namespace="kube-system")
+        made.put(CSIStorageCapacity(metadata=meta, storage_class_name="disk", node_topology=topology, capacity=size))
+    made.settle()
+    assert current(made).metadata.annotations["volume.kubernetes.io/selected-node"] == "b"
+
+
 UNUSABLE: list[tuple[tuple[PersistentVolumeClaim, ...], str, str]] = [
     ((), DELAYED, 'persistentvolumeclaim "data" not found'),
     ((claim(class_="slow"),), DELAYED, "pod has unbound immediate PersistentVolumeClaims"),
@@ -237,12 +259,17 @@ def test_claims_of_the_built_in_class_can_grow() -> None:
 
 
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["claim", "volume", "pod", "end claim", "end pod", "step"]), st.integers(0, 3)),
+    st.tuples(
+        st.sampled_from(
+            ["claim", "volume", "pod", "end claim", "end pod", "step", "step", "restart", "refuse", "wait"]
+        ),
+        st.integers(0, 3),
+    ),
     max_size=40,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(STEPS)
 def test_a_volume_never_has_two_claims_and_everything_converges(steps: list[tuple[str, int]]) -> None:
     made = cluster()
@@ -251,6 +278,7 @@ def test_a_volume_never_has_two_claims_and_everything_converges(steps: list[tupl
         holders = [entry.spec.volume_name for entry in made.view.list(PersistentVolumeClaim) if entry.spec.volume_name]
         assert len(holders) == len(set(holders))
 
+    made.at_every_revision = check
     for what, number in steps:
         found = made.view.get(PersistentVolumeClaim, f"c{number}", "default")
         guest = made.view.get(Pod, f"p{number}", "default")
@@ -264,11 +292,17 @@ def test_a_volume_never_has_two_claims_and_everything_converges(steps: list[tupl
             made.delete(found)
         elif what == "end pod" and guest is not None:
             made.remove(guest)
+        elif what == "restart":
+            made.restart(*controllers())
+        elif what == "refuse":
+            made.refuse_after = number
+        elif what == "wait":
+            made.pass_time(number)
         made.step()
-        check()
-    made.settle(check)
+    made.refuse_after = None
+    made.settle()
+    made.advance(700)  # a pod waits ten minutes for its volumes
     made.advance(5)
-    made.settle(check)
     for entry in made.view.list(PersistentVolumeClaim):
         users = made.view.indexed(Pod, "claim", f"default/{entry.metadata.name}")
         if users and not entry.metadata.deletion_timestamp and entry.spec.storage_class_name:

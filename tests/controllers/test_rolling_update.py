@@ -103,6 +103,11 @@ class RollingUpdate(RuleBasedStateMachine):
         self.cluster.now += seconds
 
     @rule()
+    def controllers_restart(self) -> None:
+        """The ReplicaSets' statuses are brought up to date first: as upstream, a Deployment goes by them alone."""
+        self.cluster.restart(ReplicaSetController(), DeploymentController())
+
+    @rule()
     def converge(self) -> None:
         current = self._deployment()
         if current.spec.paused:

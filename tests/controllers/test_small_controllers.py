@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from kubelite.api.certificate_signers import NODE_CLIENT, Asked
 from kubelite.api.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestSpec
 from kubelite.api.core_v1 import (
     EndpointAddress,
@@ -29,7 +30,7 @@ from kubelite.controllers.endpointslice_mirroring import EndpointSliceMirroring
 from kubelite.controllers.replication_controller import ReplicationControllerController
 from kubelite.controllers.resource_quota import ResourceQuotaController
 from kubelite.controllers.service_account_tokens import ACCOUNT, TYPE, TokenCleaner
-from kubelite.controllers.signing_requests import NODE_CLIENT, CSRApprover, CSRCleaner, CSRSigner, condition
+from kubelite.controllers.signing_requests import CSRApprover, CSRCleaner, CSRSigner, condition
 from kubelite.controllers.ttl import ANNOTATION, TTLController
 from tests.controllers.cluster import Cluster
 from tests.controllers.objects import pod, service, template
@@ -112,17 +113,41 @@ def _rules(made: Cluster) -> tuple[PolicyRule, ...]:
     return found.rules
 
 
+class Authority:
+    """Requests are their common name; the one of node `lost` cannot be signed."""
+
+    def read(self, pem: bytes) -> Asked:
+        return Asked(common_name=pem.decode(), organizations=("system:nodes",))
+
+    def sign(self, request: CertificateSigningRequest, now: float) -> bytes:
+        if request.spec.request == b"system:node:lost":
+            raise ValueError("no such key")
+        return b"signed " + request.spec.request
+
+    def may(self, request: CertificateSigningRequest, subresource: str) -> bool:
+        group = "system:nodes" if subresource == "selfnodeclient" else "system:bootstrappers"
+        return group in request.spec.groups
+
+
+USAGES = ("digital signature", "client auth")
+NODE_REQUEST = CertificateSigningRequestSpec(
+    request=b"system:node:a",
+    signer_name=NODE_CLIENT,
+    username="system:node:a",
+    groups=("system:nodes",),
+    usages=USAGES,
+)
+
+
 def test_a_node_s_request_is_approved_signed_and_at_last_removed() -> None:
-    made = Cluster(CSRApprover(), CSRSigner(lambda request: b"signed " + request.spec.request), CSRCleaner())
-    spec = CertificateSigningRequestSpec(
-        request=b"pem", signer_name=NODE_CLIENT, username="system:node:a", groups=("system:nodes",)
-    )
-    made.put(CertificateSigningRequest(metadata=ObjectMeta(name="a"), spec=spec))
-    made.put(CertificateSigningRequest(metadata=ObjectMeta(name="b"), spec=replace(spec, groups=(), username="eve")))
+    made = Cluster(CSRApprover(Authority()), CSRSigner(Authority()), CSRCleaner())
+    made.put(CertificateSigningRequest(metadata=ObjectMeta(name="a"), spec=NODE_REQUEST))
+    eve = replace(NODE_REQUEST, groups=(), username="eve")
+    made.put(CertificateSigningRequest(metadata=ObjectMeta(name="b"), spec=eve))
     made.settle()
     found, other = (made.view.get(CertificateSigningRequest, name) for name in ("a", "b"))
     assert found is not None
-    assert found.status.certificate == b"signed pem"
+    assert found.status.certificate == b"signed system:node:a"
     assert other is not None
     assert condition(other, "Approved") is None
     made.advance(3601)
@@ -131,19 +156,26 @@ def test_a_node_s_request_is_approved_signed_and_at_last_removed() -> None:
     assert made.view.list(CertificateSigningRequest) == ()
 
 
-def test_a_request_that_cannot_be_signed_has_failed() -> None:
-    def refuse(request: CertificateSigningRequest) -> bytes:
-        raise ValueError("no such usage")
+def test_a_node_is_not_approved_as_another_nor_to_serve() -> None:
+    made = Cluster(CSRApprover(Authority()), CSRSigner(Authority()))
+    other = replace(NODE_REQUEST, request=b"system:node:b")
+    made.put(CertificateSigningRequest(metadata=ObjectMeta(name="other"), spec=other))
+    serving = replace(NODE_REQUEST, usages=("digital signature", "server auth"))
+    made.put(CertificateSigningRequest(metadata=ObjectMeta(name="serving"), spec=serving))
+    made.settle()
+    assert [item.status.conditions for item in made.view.list(CertificateSigningRequest)] == [(), ()]
 
-    made = Cluster(CSRApprover(), CSRSigner(refuse))
-    spec = CertificateSigningRequestSpec(signer_name=NODE_CLIENT, groups=("system:bootstrappers",))
+
+def test_a_request_that_cannot_be_signed_has_failed() -> None:
+    made = Cluster(CSRApprover(Authority()), CSRSigner(Authority()))
+    spec = replace(NODE_REQUEST, request=b"system:node:lost", groups=("system:bootstrappers",))
     made.put(CertificateSigningRequest(metadata=ObjectMeta(name="a"), spec=spec))
     made.settle()
     found = made.view.get(CertificateSigningRequest, "a")
     assert found is not None
     failed = condition(found, "Failed")
     assert failed is not None
-    assert (failed.reason, failed.message) == ("SignerValidationFailure", "no such usage")
+    assert (failed.reason, failed.message) == ("SignerValidationFailure", "no such key")
 
 
 def test_endpoints_without_a_selector_are_mirrored() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
 from kubelite.api.apps_v1 import (
+    ControllerRevision,
     RollingUpdateStatefulSetStrategy,
     StatefulSet,
     StatefulSetOrdinals,
@@ -17,6 +19,7 @@ from kubelite.api.apps_v1 import (
 )
 from kubelite.api.core_v1 import PersistentVolumeClaim, Pod
 from kubelite.api.meta import LabelSelector, ObjectMeta
+from kubelite.client.plan import Create
 from kubelite.controllers.statefulset import StatefulSetController
 from tests.controllers.cluster import Cluster
 from tests.controllers.objects import template
@@ -188,3 +191,73 @@ def test_no_two_pods_of_an_ordinal_and_it_always_converges(edits: list[str], ran
     assert names(made) == [f"db-{number}" for number in range(wanted)]
     image = workload(made).spec.template.spec.containers[0].image
     assert set(images(made).values()) <= {image}
+
+
+def test_a_revision_that_was_read_from_disk_is_the_same() -> None:
+    made = cluster(1)
+    made.converge()
+    (revision,) = made.view.list(ControllerRevision)
+    made.put(msgspec.json.decode(msgspec.json.encode(revision), type=ControllerRevision))
+    made.settle()
+    assert len(made.view.list(ControllerRevision)) == 1
+
+
+def test_a_revision_whose_name_is_taken_gets_another() -> None:
+    made = cluster(1)
+    made.converge()
+    (revision,) = made.view.list(ControllerRevision)
+    stranger = replace(revision, data={}, metadata=replace(revision.metadata, owner_references=(), labels={}))
+    made.remove(revision)
+    made.put(stranger)
+    made.settle()
+    names_ = {entry.metadata.name for entry in made.view.list(ControllerRevision)}
+    assert len(names_) == 2
+
+
+def test_in_parallel_a_broken_pod_below_does_not_hold_the_update_up() -> None:
+    made = cluster(pod_management_policy="Parallel")
+    made.run_pods(lambda pod: pod.metadata.name != "db-0")
+    made.settle()
+    edit(made, template=template("app:2"))
+    made.settle()
+    for _ in range(4):
+        made.run_pods(lambda pod: pod.spec.containers[0].image == "app:2")
+        made.settle()
+    assert set(images(made).values()) == {"app:2"}
+
+
+def test_several_may_be_replaced_at_once() -> None:
+    rolling = RollingUpdateStatefulSetStrategy(partition=1, max_unavailable=2)
+    strategy = StatefulSetUpdateStrategy(type="RollingUpdate", rolling_update=rolling)
+    made = cluster(5, update_strategy=strategy, pod_management_policy="Parallel")
+    made.converge()
+    edit(made, template=template("app:2"))
+    made.settle()
+    going = [pod.metadata.name for pod in made.view.list(Pod) if pod.metadata.deletion_timestamp]
+    assert sorted(going) == ["db-3", "db-4"]
+    made.converge()
+    assert images(made) == {"db-0": "app:1", **{f"db-{number}": "app:2" for number in range(1, 5)}}
+
+
+def test_a_pending_pod_gets_the_claim_that_somebody_deleted() -> None:
+    made = cluster(1)
+    (pod,) = made.view.list(Pod)
+    made.put(replace(pod, status=replace(pod.status, phase="Pending")))
+    (claim,) = made.view.list(PersistentVolumeClaim)
+    made.remove(claim)
+    made.settle()
+    assert made.view.get(PersistentVolumeClaim, "data-db-0", "default") is not None
+
+
+def test_what_cannot_be_created_is_told_with_upstreams_words() -> None:
+    made = cluster(1)
+    (pod,) = made.view.list(Pod)
+    (claim,) = made.view.list(PersistentVolumeClaim)
+    said = [
+        StatefulSetController().failed(made.view, "default/db", made.now, Create(obj), "no").reports[0].message
+        for obj in (pod, claim)
+    ]
+    assert said == [
+        "create Pod db-0 in StatefulSet db failed error: no",
+        "create Claim data-db-0 for Pod in StatefulSet db failed error: no",
+    ]

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from kubelite.api.core_v1 import Pod
 from kubelite.api.meta import LabelSelector, ObjectMeta
 from kubelite.api.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
-from kubelite.scheduler import Scheduler, parse_profiles
+from kubelite.scheduler import Scheduler
+from kubelite.scheduler.configuration import parse_profiles
 from tests.controllers.cluster import Cluster
 from tests.scheduler.test_scheduler import cluster, node, place, pod, where
 

@@ -250,6 +250,27 @@ def test_a_waiting_pod_is_woken_only_by_what_helps() -> None:
     assert where(made, "p") != ""
 
 
+def test_a_pod_that_wants_to_be_near_another_waits_for_it() -> None:
+    made = cluster(node("node-1"), node("node-2"))
+    wanted = LabelSelector(match_labels={"app": "db"})
+    term = PodAffinityTerm(topology_key=HOST, label_selector=wanted)
+    near = Affinity(pod_affinity=PodAffinity(required_during_scheduling_ignored_during_execution=(term,)))
+    assert place(made, pod("web", affinity=near)) == [""]
+    db = pod("db")
+    (host,) = place(made, replace(db, metadata=replace(db.metadata, labels={"app": "db"})))
+    assert where(made, "web") == host
+
+
+def test_a_pod_that_shrinks_in_place_makes_room() -> None:
+    made = cluster(node("node-1", cpu="1"))
+    assert place(made, pod("big", cpu="900m"), pod("late", cpu="500m")) == ["node-1", ""]
+    big = made.view.get(Pod, "big", "default")
+    assert big is not None
+    made.put(replace(big, spec=replace(pod("big", cpu="200m").spec, node_name="node-1")))
+    made.settle()
+    assert where(made, "late") == "node-1"
+
+
 def test_other_schedulers_pods_are_left_alone() -> None:
     made = cluster(node("a"))
     assert place(made, pod("p", scheduler_name="mine")) == [""]

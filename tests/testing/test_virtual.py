@@ -8,7 +8,7 @@ import anyio
 
 from kubelite import Cluster
 from kubelite.actor.clock import SeededClock
-from kubelite.api.apps_v1 import Deployment
+from kubelite.api.apps_v1 import Deployment, StatefulSet
 from kubelite.api.batch_v1 import Job
 from kubelite.api.core_v1 import Node, Pod
 from kubelite.store.local import LocalStore
@@ -113,3 +113,35 @@ def test_the_same_seed_gives_the_same_history_byte_for_byte() -> None:
             return json.dumps([lines, values])
 
     assert run_virtually(history()) == run_virtually(history())
+
+
+STATEFUL_SET = """
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 2
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {terminationGracePeriodSeconds: 0, containers: [{name: main, image: "app:1"}]}
+"""
+
+
+def test_a_deleted_pod_of_a_stateful_set_has_one_successor() -> None:
+    async def replace_one() -> list[str]:
+        async with Cluster(clock=SeededClock(3)) as cluster:
+            await cluster.apply(STATEFUL_SET)
+            await cluster.wait_for(StatefulSet, "db", lambda db: db.status.ready_replicas == 2)
+            await cluster.client.delete(Pod, "db-1", "default")
+            await anyio.sleep(60)
+            store = cluster._api.registry.store
+            assert isinstance(store, LocalStore)
+            events = [event for event in store.contents()[1] if event.key == "/registry/pods/default/db-1"]
+            assert not any(event.record and b'"Failed"' in event.record.value for event in events)
+            return [
+                "created" if event.prev is None else "deleted" for event in events if not (event.prev and event.record)
+            ]
+
+    assert run_virtually(replace_one()) == ["created", "deleted", "created"]
