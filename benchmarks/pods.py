@@ -50,7 +50,17 @@ class Bench:
 
     def __init__(self, directory: str) -> None:
         self.data_dir = str(Path(directory) / "data")
-        command = [sys.executable, "-m", "kubelite", "--data-dir", self.data_dir, "--secure-port", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "kubelite",
+            "--data-dir",
+            self.data_dir,
+            "--secure-port",
+            "0",
+            "--kubelet-port",
+            "0",
+        ]
         command += ["--pod-cidr", "10.251.0.0/16", "--service-cidr", "10.252.0.0/16"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self.process.stdout is not None

@@ -45,7 +45,16 @@ def once(data_dir: Path, runtime: str) -> tuple[float, float]:
     """(seconds to API ready, seconds to node Ready) of one start on `data_dir`."""
     port = free_port()
     command = [sys.executable, "-m", "kubelite", "--data-dir", str(data_dir), "--secure-port", str(port)]
-    command += ["--runtime", runtime, "--pod-cidr", "10.251.0.0/16", "--service-cidr", "10.252.0.0/16"]
+    command += [
+        "--kubelet-port",
+        "0",
+        "--runtime",
+        runtime,
+        "--pod-cidr",
+        "10.251.0.0/16",
+        "--service-cidr",
+        "10.252.0.0/16",
+    ]
     begun = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE) as daemon:
         while not serves(port):

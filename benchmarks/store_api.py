@@ -24,6 +24,8 @@ from kubelite.apiserver.local import LocalClient
 from kubelite.apiserver.registry import ObjectRegistry
 from kubelite.store.sqlite import SqliteStore
 
+CIDR = "10.96.0.0/24"
+
 
 @asynccontextmanager
 async def api_server(*, tls: bool) -> AsyncIterator[tuple[ApiServer, LocalClient]]:
@@ -31,9 +33,9 @@ async def api_server(*, tls: bool) -> AsyncIterator[tuple[ApiServer, LocalClient
     clock = SystemClock()
     with scratch() as directory:
         async with SqliteStore(directory / "store.db", clock) as store, anyio.create_task_group() as tasks:
-            allocator = ServiceAllocator(clock)
+            allocator = ServiceAllocator(clock, cidr=CIDR)
             registry = ObjectRegistry(store, clock, admission=Admission(()), allocator=allocator)
-            await bootstrap(registry, service_ip=allocator.first_ip, address="192.0.2.1", port=6443)
+            await bootstrap(registry, service_cidr=CIDR, address="192.0.2.1", port=6443)
             context = None
             if tls:
                 pki = Pki(directory / "pki")

@@ -1,6 +1,6 @@
 """The other process of watch_throughput: a reader of many watches that counts events without decoding them.
 
-    python -m benchmarks.store_watchers ours|http|https|etcd PORT WATCHERS MARK
+    python -m benchmarks.store_watchers ours|http|https|etcd PORT WATCHERS MARK [PATH TOKEN]
 
 Every event's value begins with MARK and 8 bytes of time (nanoseconds of the monotonic clock, as 16 hex digits). The reader says
 `ready` when all watches are open; at the end of its input it prints how many events it saw, when the first and the last came,
@@ -94,11 +94,13 @@ def open_etcd(port: int, watchers: int) -> list[tuple[socket.socket, EtcdCredit 
     return opened
 
 
-def open_http(port: int, watchers: int, *, tls: bool) -> list[tuple[socket.socket, EtcdCredit | None]]:
-    """Watches of ConfigMaps, each on a connection of its own; a watch is open when its first bytes have come."""
+def open_http(
+    port: int, watchers: int, path: str, token: str, *, tls: bool
+) -> list[tuple[socket.socket, EtcdCredit | None]]:
+    """Watches, each on a connection of its own; a watch is open when its first bytes have come."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    request = f"GET {WATCH_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n\r\n".encode()
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     opened: list[tuple[socket.socket, EtcdCredit | None]] = []
     for _ in range(watchers):
         connection = socket.create_connection(("127.0.0.1", port))
@@ -113,9 +115,10 @@ def open_http(port: int, watchers: int, *, tls: bool) -> list[tuple[socket.socke
 
 
 def receive(connection: socket.socket) -> bytes:
-    """What there is; TLS may hold more than the kernel knows of."""
+    """What there is; TLS may hold more than the kernel knows of. Raises: EOFError when the server has gone."""
     try:
-        data = connection.recv(1 << 20)
+        if not (data := connection.recv(1 << 20)):
+            raise EOFError("the server ended a watch")
         while isinstance(connection, ssl.SSLSocket) and connection.pending():
             data += connection.recv(1 << 20)
     except (ssl.SSLWantReadError, BlockingIOError):
@@ -125,10 +128,11 @@ def receive(connection: socket.socket) -> bytes:
 
 def main() -> None:
     side, port, watchers, mark = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4].encode()
+    path, token = sys.argv[5:7] or (WATCH_PATH, "t")
     if side == "etcd":
         connections = open_etcd(port, watchers)
     elif side in ("http", "https"):
-        connections = open_http(port, watchers, tls=side == "https")
+        connections = open_http(port, watchers, path, token, tls=side == "https")
     else:
         connections = [(socket.create_connection(("127.0.0.1", port)), None) for _ in range(watchers)]
     selector = selectors.DefaultSelector()

@@ -12,9 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kubelite.config import Config, ConfigError, load
 from kubelite.data_dir import DataDir, HostProblem
+
+if TYPE_CHECKING:
+    from kubelite.cluster import Cluster
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words and words[0] == "why":
             from kubelite.why import main as why_main
 
-            return why_main(words[1:], data_dir=Path(load([], os.environ).data_dir))
+            config = load([], os.environ)
+            return why_main(words[1:], data_dir=Path(config.data_dir), store=config.store)
         return _serve(load(words, os.environ))
     except (ConfigError, HostProblem) as error:
         print(f"kubelite: {error}", file=sys.stderr)  # noqa: T201  the command line speaks here
@@ -54,21 +59,29 @@ def _serve(config: Config) -> int:
 
 
 async def _run(config: Config) -> None:
-    """Runs the cluster until SIGTERM or SIGINT."""
+    """Runs the cluster until SIGTERM, SIGINT, or SIGPWR, which says that the machine goes down."""
     import anyio
 
     failure: Exception | None = None
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    running: list[Cluster] = []
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGPWR) as signals:
         async with anyio.create_task_group() as group:
 
+            async def shut_down(cluster: Cluster) -> None:
+                await cluster.shut_down_nodes()
+                group.cancel_scope.cancel()
+
             async def stop() -> None:
-                async for _ in signals:
-                    group.cancel_scope.cancel()
-                    return
+                async for number in signals:
+                    if running and (number == signal.SIGPWR or config.shutdown_on_stop):
+                        group.start_soon(shut_down, running.pop())
+                    else:  # also the second one: somebody does not want to wait
+                        group.cancel_scope.cancel()
+                        return
 
             group.start_soon(stop)
             try:
-                await _run_cluster(config)
+                await _run_cluster(config, running)
             except Exception as error:  # noqa: BLE001  leaves the group as itself, not wrapped
                 failure = error
                 group.cancel_scope.cancel()
@@ -76,7 +89,7 @@ async def _run(config: Config) -> None:
         raise failure
 
 
-async def _run_cluster(config: Config) -> None:
+async def _run_cluster(config: Config, running: list[Cluster]) -> None:
     import gc
 
     import anyio
@@ -88,6 +101,7 @@ async def _run_cluster(config: Config) -> None:
             cluster = await stack.enter_async_context(Cluster(config, serve=True))
         gc.freeze()
         gc.enable()
+        running.append(cluster)
         line = f"kubelite is ready at {cluster.server}, kubeconfig {cluster.kubeconfig}"
         print(line, flush=True)  # noqa: T201  the line that a user and a script wait for
         await anyio.sleep_forever()

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import errno
 import sys
-import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -38,7 +37,7 @@ O = TypeVar("O", bound="Object")  # noqa: E741
 __all__ = ["Cluster", "HostProblem"]
 
 #: What `Cluster()` is without a configuration: nothing outside the process.
-EMBEDDED = Config(store="memory", runtime="simulated", bind_address="127.0.0.1", secure_port=0)
+EMBEDDED = Config(store="memory", runtime="simulated", bind_address="127.0.0.1", secure_port=0, kubelet_port=-1)
 WAIT_TIMEOUT_S = 60.0
 
 
@@ -142,20 +141,25 @@ class Cluster:
         """The node falls silent, as if its machine had lost power. Raises: KeyError when there is none of that name."""
         await self._components.supervisor.stop_actor(f"kubelet/{name}")
 
+    async def shut_down_nodes(self) -> None:
+        """Every node ends its pods within `shutdownGracePeriod` and is not ready any more, as when its machine goes down."""
+        async with anyio.create_task_group() as group:
+            for kubelet in self._components.kubelets.values():
+                group.start_soon(kubelet.shut_down)
+
     async def why(self, what: str, namespace: str = "default") -> str:
         """How `kind/name` came to be as it is: who changed what, and what made them; see `kubelite.why`.
 
-        Raises: ValueError for an unknown kind, for an object without retained history, and with an etcd store.
+        Raises: ValueError for an unknown kind and for an object without retained history; StoreError.
         """
-        from kubelite.store.control import Request, operate
+        from kubelite.store.history import retained, source_of
         from kubelite.store.local import LocalStore
-        from kubelite.why import explain, key_of
+        from kubelite.why import explain, key_of, told
 
         store = self._api.registry.store
-        if not isinstance(store, LocalStore):
-            raise ValueError("the history of an etcd store is not here")
+        events = store.contents()[1] if isinstance(store, LocalStore) else await retained(store)
         key = key_of(what, namespace, self._api.registry.scheme)
-        return "\n".join(await explain(lambda of: operate(store, Request(command="events", argument=of)), key))
+        return "\n".join(told(await explain(source_of(events), key)))
 
     async def __aenter__(self) -> Self:
         try:
@@ -189,19 +193,19 @@ class Cluster:
 
         opened = await enter_store(stack, store, data, embedded=self._embedded)
         self._api = Api(config, opened, self.clock, data, serve=self._serve)
-        try:
+        with _port(f"{config.bind_address}:{config.secure_port}", "--secure-port"):
             await _supervise(stack, self._api.supervisor())
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            taken = f"{config.bind_address}:{config.secure_port} is taken by another process"
-            raise HostProblem(f"{taken}: choose another port with --secure-port") from error
         from kubelite.components import Components
 
         api = self._api
-        self._components = Components(config, api.client, api.registry, self.clock, data, root_ca=api.root_ca)
+        self._components = Components(
+            config, api.client, api.registry, self.clock, data, root_ca=api.root_ca, authority=api.authority
+        )
         self._api.streams.update(self._components.streams)
-        await _supervise(stack, self._components.supervisor)
+        if self._serve and self._components.meters:
+            self._api.serve_metrics(self._components.meters)
+        with _port(f"the kubelet's port {config.kubelet_port}", "--kubelet-port"):
+            await _supervise(stack, self._components.supervisor)
         if self._serve:
             assert data is not None
             self.kubeconfig = data.path / "admin.kubeconfig" if self._embedded else config.kubeconfig_path
@@ -213,8 +217,22 @@ class Cluster:
         if not self._embedded:
             return stack.enter_context(DataDir(Path(config.data_dir)))
         if self._serve or config.store != "memory" or config.uses_host:
+            import tempfile
+
             return stack.enter_context(DataDir(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         return None
+
+
+@contextmanager
+def _port(what: str, setting: str) -> Iterator[None]:
+    """Raises: HostProblem when a socket is another process's."""
+    try:
+        yield
+    except (OSError, BaseExceptionGroup) as error:
+        first = _first(error) if isinstance(error, BaseExceptionGroup) else error
+        if not isinstance(first, OSError) or first.errno != errno.EADDRINUSE:
+            raise
+        raise HostProblem(f"{what} is taken by another process: choose another port with {setting}") from error
 
 
 async def _supervise(stack: AsyncExitStack, supervisor: Supervisor) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,4 +66,6 @@ class DataDir:
 
     def remove(self) -> None:
         """Removes everything in it and itself."""
+        import shutil
+
         shutil.rmtree(self.path)

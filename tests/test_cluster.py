@@ -12,12 +12,24 @@ import pytest
 
 from kubelite import Cluster
 from kubelite.api.apps_v1 import Deployment
+from kubelite.api.batch_v1 import Job
 from kubelite.api.core_v1 import ConfigMap, Namespace, Node, Pod, Service
 from kubelite.api.errors import Invalid, NotFound
-from kubelite.api.meta import ObjectMeta
+from kubelite.api.meta import DeleteOptions, ObjectMeta
 from kubelite.config import ConfigError
 
 HELLO = Path(__file__).parents[1] / "config" / "examples" / "hello.yaml"
+
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: long}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: busybox, command: [sleep, "1000"]}]
+"""
 
 
 def available(deployment: Deployment) -> bool:
@@ -58,6 +70,29 @@ async def test_a_cluster_starts_with_its_standard_objects_and_ready_nodes() -> N
         assert [node.metadata.name for node in nodes] == ["node-1", "node-2", "node-3"]
         for node in nodes:
             assert any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
+
+
+async def test_the_service_of_the_api_comes_back_when_somebody_deletes_it() -> None:
+    async with Cluster() as cluster:
+        first = await cluster.client.get(Service, "kubernetes", "default")
+        await cluster.client.delete(Service, "kubernetes", "default")
+        again = await cluster.wait_for(
+            Service, "kubernetes", lambda service: service.metadata.uid != first.metadata.uid
+        )
+        assert again.spec == first.spec
+
+
+@pytest.mark.parametrize("policy", ["Background", "Foreground"])
+async def test_a_deleted_job_takes_its_running_pods_with_it(policy: str) -> None:
+    async with Cluster() as cluster, cluster.client.watch(Pod, resource_version="0") as batches:
+        await cluster.apply(JOB)
+        await cluster.wait_for(Job, "long", lambda job: job.status.active == 1)
+        await cluster.client.delete(Job, "long", "default", options=DeleteOptions(propagation_policy=policy))
+        with anyio.fail_after(20):
+            async for batch in batches:
+                if any(change.type == "DELETED" for change in batch):
+                    break
+        assert not (await cluster.client.list(Pod, "default")).items
 
 
 async def test_errors_are_those_of_the_api() -> None:

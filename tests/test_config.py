@@ -40,10 +40,14 @@ def test_the_command_line_goes_before_the_environment_before_the_file(tmp_path: 
         (["--bind-address", "localhost"], "bindAddress"),
         (["--store", "redis"], "redis"),
         (["--nodes", "3"], "simulated"),
+        (["--runtime", "simulated", "--nodes", "65", "--pod-cidr", "10.1.1.0/24"], "room for 64 nodes"),
         (["--components", "apiserver,etcd"], "'etcd'"),
         (["--components", "scheduler"], "apiserver is missing"),
         (["--components", "apiserver,dns"], "dns needs proxy"),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
+        (["--eviction-hard", "disk.available<1Gi"], "disk.available"),
+        (["--eviction-soft", "memory.available<1Gi"], "has no grace period"),
+        (["--shutdown-grace-period-critical-pods", "5"], "shutdownGracePeriodCriticalPods"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it(arguments: list[str], says: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from kubelite import Cluster
 from kubelite.api.apiextensions_v1 import CustomResourceDefinition
-from kubelite.api.core_v1 import ConfigMap, Namespace
-from kubelite.api.errors import NotFound
+from kubelite.api.core_v1 import ConfigMap, Namespace, ResourceQuota, ResourceQuotaSpec
+from kubelite.api.errors import Forbidden, NotFound
 from kubelite.api.meta import DeleteOptions, Object, ObjectMeta, controlled_by
 
 CRD = """
@@ -117,3 +117,25 @@ async def test_a_namespace_ends_with_its_custom_objects() -> None:
         await gone(cluster, Namespace, "full", "")
         with pytest.raises(NotFound):
             await cluster.client.get(widgets(cluster), "w", "full")
+
+
+async def test_a_quota_counts_custom_objects() -> None:
+    counted = "count/widgets.example.com"
+    async with Cluster() as cluster:
+        quota = ResourceQuota(
+            metadata=ObjectMeta(name="q", namespace="default"), spec=ResourceQuotaSpec(hard={counted: "1"})
+        )
+        await cluster.client.create(quota)  # before there is such a kind
+        await cluster.apply(STORED_V1)
+
+        async def used(number: str) -> None:
+            await cluster.wait_for(ResourceQuota, "q", lambda it: it.status.used.get(counted) == number, timeout_s=10)
+
+        await used("0")
+        await create(cluster, "one")
+        with pytest.raises(Forbidden, match=r"exceeded quota: q, requested: count/widgets\.example\.com=1"):
+            await create(cluster, "two")
+        await used("1")
+        await cluster.client.delete(widgets(cluster), "one", "default")
+        await used("0")
+        await create(cluster, "two")

@@ -16,6 +16,8 @@ from typing import Protocol
 #: The alphabet of generated names: no vowels and no look-alikes, so that no word appears by accident.
 #: Source: k8s.io/apimachinery/pkg/util/rand
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+#: A digit with the upper two bits set to 10. Source: RFC 9562, section 4.1
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Clock(Protocol):
@@ -47,7 +49,8 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
     def uid(self) -> str:
-        return str(uuid.uuid4())
+        digits = os.urandom(16).hex()  # as uuid4 does, which takes thrice as long by way of an object
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
     def random(self) -> float:
         return self._random.random()

@@ -148,6 +148,6 @@ class Supervisor:
             with anyio.move_on_after(stage.stop_timeout_s):
                 for child in ending:
                     await child.ended.wait()
-            for child in ending:
-                if not child.ended.is_set():
-                    log.warning("Actor did not stop in time", actor=child.actor.name)
+            late = [child.actor.name for child in ending if not child.ended.is_set()]
+            if late:
+                log.warning("Actors did not stop in time", actors=late[:10], count=len(late))

@@ -26,7 +26,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 #: A message above this ends the connection with 1009. Clients send 32 KiB at a time.
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_BINARY, _CLOSING, _PONG = 2, 8, 10
+_TEXT, _BINARY, _CLOSING, _PONG = 1, 2, 8, 10
 
 
 class Broken(Exception):
@@ -149,6 +149,10 @@ def _frame(opcode: int, payload: bytes) -> bytes:
 
 def encode_message(data: bytes) -> bytes:
     return _frame(_BINARY, data)
+
+
+def encode_text(data: bytes) -> bytes:
+    return _frame(_TEXT, data)
 
 
 def encode_pong(data: bytes) -> bytes:

@@ -11,7 +11,8 @@ b'{"metadata":{"name":"a"}}'
 >>> splice(stored, 7, ConfigMap)
 b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"}}'
 
-Items of a list carry no kind, as upstream's. Of custom kinds the content stands beside the metadata, its keys in order.
+Items of a list carry no kind, as upstream's. Of custom kinds the content stands beside the metadata, its keys in order; where
+such a kind has several versions, the one that was stored stands at the end.
 What a client sends is decoded by `decode`, whose errors are BadRequests.
 """
 
@@ -26,6 +27,7 @@ from kubelite.api.custom import CustomObject
 from kubelite.api.custom_schema import well_formed
 from kubelite.api.errors import BadRequest
 from kubelite.api.meta import Object, ObjectMeta, TypedValue
+from kubelite.api.versions import conversion_of
 
 T = TypeVar("T")
 O = TypeVar("O", bound=Object)  # noqa: E741
@@ -86,14 +88,45 @@ def encode_stored(obj: Object) -> bytes:
 
 
 def present_form(type_: type[Object], stored: bytes) -> bytes:
-    """What was stored, as objects of the type are now: a custom kind's schema may have changed, or be another version's."""
+    """What was stored, as objects of the type are now: another version, or of a custom kind whose schema has changed."""
     if not issubclass(type_, CustomObject):
-        return stored
+        conversion = conversion_of(type_)
+        return stored if conversion is None else encode_stored(conversion.load(_plain(conversion.stored, stored)))
     obj = decoder(type_).decode(splice(stored, 0))
     try:
         return encode_stored(msgspec.structs.replace(obj, content=well_formed(type_, obj.content)))
     except BadRequest:  # written under another schema, and malformed under this one: shown as it is
         return stored
+
+
+def _plain(type_: type[O], stored: bytes) -> O:
+    return decoder(type_).decode(splice(stored, 0))
+
+
+def stored_form(obj: Object, shown: bytes) -> bytes:
+    """What the store keeps of `obj`, whose own encoding is `shown`: the same, but in the version that is stored."""
+    if isinstance(obj, CustomObject):
+        definition = type(obj).definition
+        return shown[:-1] + _version_mark(type(obj), definition.stored_version) if definition.has_versions else shown
+    conversion = conversion_of(type(obj))
+    return shown if conversion is None else encode_stored(conversion.store(obj))
+
+
+def _version_mark(type_: type[CustomObject], version: str) -> bytes:
+    """What the stored form of a kind with several versions ends with."""
+    return b',"apiVersion":"%b/%b"}' % (type_.definition.group.encode(), version.encode())
+
+
+class _Marked(msgspec.Struct, frozen=True, rename="camel"):
+    api_version: str = ""
+
+
+def version_of(type_: type[CustomObject], stored: bytes) -> str:
+    """The version in which an object of a custom kind was stored."""
+    definition = type_.definition
+    if not definition.has_versions or stored.endswith(_version_mark(type_, definition.stored_version)):
+        return definition.stored_version
+    return msgspec.json.decode(stored, type=_Marked).api_version.rpartition("/")[2] or definition.first_version
 
 
 def splice(stored: bytes, revision: int, type_: type[TypedValue] | None = None) -> bytes:

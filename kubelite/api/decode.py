@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kubelite.api import codec, json_text, quantity, yaml_text
+from kubelite.api import codec, json_text, quantity
 from kubelite.api.custom import CustomObject, check_head
 from kubelite.api.custom_schema import unknown_fields, well_formed
 from kubelite.api.errors import BadRequest
@@ -41,7 +41,7 @@ _HEAD_DECODER = msgspec.json.Decoder(_Head)
 def parse_body(type_: type[TypedValue], body: bytes, content_type: str = "application/json") -> dict[str, Any]:
     """The body as plain data in which repeated keys are remembered for `strict_errors`. Raises: BadRequest."""
     try:
-        plain = yaml_text.load(body) if "yaml" in content_type else json_text.parse(body)
+        plain = _yaml(body) if "yaml" in content_type else json_text.parse(body)
     except ValueError as error:
         why = str(error) if "yaml" in content_type else f"couldn't get version/kind; json parse error: {error}"
         raise _unrecognized(type_, why, body) from None
@@ -51,6 +51,12 @@ def parse_body(type_: type[TypedValue], body: bytes, content_type: str = "applic
         why = f"couldn't get version/kind; json parse error: json: cannot unmarshal {_kind_of(plain)} into Go value of type "
         raise _unrecognized(type_, why + _GO_HEAD, body)
     return plain
+
+
+def _yaml(body: bytes) -> Any:
+    from kubelite.api import yaml_text
+
+    return yaml_text.load(body)
 
 
 def decode_object(type_: type[V], body: bytes | dict[str, Any], content_type: str = "application/json") -> V:
@@ -144,7 +150,7 @@ def _collect(value: Any, shape: Shape, path: str, found: list[str], *, is_root: 
             fields = fields_of(shape.type)
             for key, item in value.items():
                 if (field := fields.get(key)) is not None:
-                    if field.shape.kind in _DEEP:
+                    if isinstance(item, _CONTAINERS) and field.shape.kind in _DEEP:
                         _collect(item, field.shape, prefix + key, found)
                 elif not is_root or key not in ("kind", "apiVersion"):
                     found.append(f'unknown field "{prefix}{key}"')
@@ -157,6 +163,7 @@ def _collect(value: Any, shape: Shape, path: str, found: list[str], *, is_root: 
 
 
 _DEEP = frozenset(("struct", "list", "map", "any"))
+_CONTAINERS = (dict, list)
 
 
 class _Cleaner:
@@ -306,13 +313,13 @@ def _quantities(value: Any, steps: tuple[Any, ...] | None) -> None:
 def _quantity_paths(type_: Any, outer: tuple[Any, ...] = ()) -> tuple[Any, ...]:
     """Where a type holds quantities: attribute, whether it is a list or map, and the same for what it holds."""
     steps: list[tuple[Any, ...]] = []
-    for info in msgspec.structs.fields(type_):
-        shape = fields_of(type_)[info.encode_name].shape
+    for field in fields_of(type_).values():
+        shape = field.shape
         item = shape.item or shape
         if item.kind == "quantity":
-            steps.append((info.name, shape.kind == "list", shape.kind == "map", None))
+            steps.append((field.attribute, shape.kind == "list", shape.kind == "map", None))
         elif (
             item.kind == "struct" and item.type not in outer and (inner := _quantity_paths(item.type, (*outer, type_)))
         ):
-            steps.append((info.name, shape.kind == "list", shape.kind == "map", inner))
+            steps.append((field.attribute, shape.kind == "list", shape.kind == "map", inner))
     return tuple(steps)

@@ -11,6 +11,7 @@ from typing import Any
 from kubelite.api import (
     admissionregistration_v1 as registration,
     apiextensions_v1 as apiextensions,
+    apiregistration_v1 as apiregistration,
     apps_v1 as apps,
     autoscaling_v1,
     autoscaling_v2,
@@ -24,10 +25,22 @@ from kubelite.api import (
     scheduling_v1 as scheduling,
     storage_v1 as storage,
 )
-from kubelite.api.custom_definition import default_definition
 from kubelite.api.defaults_pod import default_pod
-from kubelite.api.defaults_registration import default_webhooks
+from kubelite.api.defaults_registration import default_binding, default_policy, default_webhooks
 from kubelite.api.meta import Object
+
+
+def _default_definition(crd: apiextensions.CustomResourceDefinition) -> apiextensions.CustomResourceDefinition:
+    from kubelite.api.custom_definition import default_definition  # loaded when there is one
+
+    return default_definition(crd)
+
+
+def _default_api_service(service: Any) -> Any:
+    from kubelite.api.apiservices import default_api_service
+
+    return default_api_service(service)
+
 
 _DEFAULTS: dict[type[Object], Callable[[Any], Any]] = {
     core.Pod: default_pod,
@@ -58,9 +71,12 @@ _DEFAULTS: dict[type[Object], Callable[[Any], Any]] = {
     scheduling.PriorityClass: workloads.default_priority_class,
     storage.StorageClass: workloads.default_storage_class,
     storage.CSIDriver: workloads.default_csi_driver,
-    apiextensions.CustomResourceDefinition: default_definition,
+    apiextensions.CustomResourceDefinition: _default_definition,
+    apiregistration.APIService: _default_api_service,
     registration.MutatingWebhookConfiguration: default_webhooks,
     registration.ValidatingWebhookConfiguration: default_webhooks,
+    registration.ValidatingAdmissionPolicy: default_policy,
+    registration.ValidatingAdmissionPolicyBinding: default_binding,
 }
 
 

@@ -1,4 +1,4 @@
-"""What admission webhook configurations say that leave something out. Pure.
+"""What admission webhook configurations and policies say that leave something out. Pure.
 
 Source: k8s.io/kubernetes pkg/apis/admissionregistration/v1/defaults.go
 """
@@ -16,6 +16,34 @@ from kubelite.api.meta import LabelSelector
 def default_webhooks(configuration: Any) -> Any:
     """A webhook configuration with every default."""
     return replace(configuration, webhooks=tuple(_with_defaults(hook) for hook in configuration.webhooks))
+
+
+def default_policy(policy: registration.ValidatingAdmissionPolicy) -> registration.ValidatingAdmissionPolicy:
+    spec = policy.spec
+    matched = _default_resources(spec.match_constraints) if spec.match_constraints is not None else None
+    return replace(policy, spec=replace(spec, failure_policy=spec.failure_policy or "Fail", match_constraints=matched))
+
+
+def default_binding(
+    binding: registration.ValidatingAdmissionPolicyBinding,
+) -> registration.ValidatingAdmissionPolicyBinding:
+    resources = binding.spec.match_resources
+    if resources is None:
+        return binding
+    return replace(binding, spec=replace(binding.spec, match_resources=_default_resources(resources)))
+
+
+def _default_resources(resources: registration.MatchResources) -> registration.MatchResources:
+    every = LabelSelector()
+    rules, excluded = resources.resource_rules, resources.exclude_resource_rules
+    return replace(
+        resources,
+        match_policy=resources.match_policy or "Equivalent",
+        namespace_selector=resources.namespace_selector if resources.namespace_selector is not None else every,
+        object_selector=resources.object_selector if resources.object_selector is not None else every,
+        resource_rules=tuple(replace(rule, scope=rule.scope or "*") for rule in rules),
+        exclude_resource_rules=tuple(replace(rule, scope=rule.scope or "*") for rule in excluded),
+    )
 
 
 def _with_defaults(hook: Any) -> Any:

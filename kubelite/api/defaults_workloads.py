@@ -148,7 +148,12 @@ def default_autoscaler_v2(scaler: autoscaling_v2.HorizontalPodAutoscaler) -> aut
         target = autoscaling_v2.MetricTarget(type="Utilization", average_utilization=80)
         cpu = autoscaling_v2.ResourceMetricSource(name="cpu", target=target)
         metrics = (autoscaling_v2.MetricSpec(type="Resource", resource=cpu),)
-    spec = replace(scaler.spec, min_replicas=_or(scaler.spec.min_replicas, 1), metrics=metrics)
+    behavior = scaler.spec.behavior
+    if behavior is not None:
+        from kubelite.api.autoscaling_defaults import default_behavior
+
+        behavior = default_behavior(behavior)
+    spec = replace(scaler.spec, min_replicas=_or(scaler.spec.min_replicas, 1), metrics=metrics, behavior=behavior)
     return replace(scaler, spec=spec)
 
 

@@ -5,8 +5,10 @@ Only for what the fast decoder refused, and for strict requests. Source: encodin
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import json
 
 _EARLY_END = "unexpected end of JSON input"
 
@@ -24,6 +26,8 @@ class Repeated(dict[str, Any]):
 
 def parse(body: bytes) -> Any:
     """The value; objects with repeated keys are `Repeated`. Raises: ValueError in Go's words."""
+    import json
+
     text = body.decode(errors="replace")
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
@@ -95,6 +99,8 @@ def _is_in_object(text: str) -> bool:
 
 
 def _quoted(char: str) -> str:
+    import json
+
     if char == "'":
         return r"'\''"
     return "'\"'" if char == '"' else f"'{json.dumps(char, ensure_ascii=False)[1:-1]}'"

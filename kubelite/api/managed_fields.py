@@ -12,7 +12,7 @@ pkg/util/managedfields/internal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ Member = tuple[Any, Shape, Merge]
 MAX_UPDATE_MANAGERS = 10
 _OLD_UPDATES = "ancient-changes"
 _PLAIN = Merge()
+_NO_PARTS: Mapping[str, Member] = {}
 _KEY_DEFAULTS = {"protocol": "TCP"}  # the only list keys that may be left out
 _UNMANAGED: FieldSet = frozenset(
     {
@@ -108,8 +109,11 @@ def members(value: Any, shape: Shape, merge: Merge) -> dict[str, Member] | None:
             return None
         if shape.kind == "struct":
             fields = fields_of(shape.type)
-            known = ((key, item, fields.get(key)) for key, item in value.items())
-            return {f"f:{key}": (item, field.shape, field.merge) for key, item, field in known if field}
+            return {
+                f"f:{key}": (item, field.shape, field.merge)
+                for key, item in value.items()
+                if (field := fields.get(key)) is not None
+            }
         if shape.kind == "untyped":
             return {f"f:{key}": (item, shape, _PLAIN) for key, item in value.items()}
         if shape.kind == "map":
@@ -167,13 +171,13 @@ def _compare(old: Member | None, new: Member | None, path: Path, found: Comparis
     before, after = old[0] if old else None, new[0] if new else None
     if before == after:
         return
-    old_parts = members(*old) if old and before is not None else None
-    new_parts = members(*new) if new and after is not None else None
+    old_parts = (members(*old) if old and isinstance(before, (dict, list)) else None) or _NO_PARTS
+    new_parts = (members(*new) if new and isinstance(after, (dict, list)) else None) or _NO_PARTS
     if not old_parts and not new_parts:
         (found.added if before is None else found.removed if after is None else found.modified).add(path)
         return
-    for element in {**(old_parts or {}), **(new_parts or {})}:
-        _compare((old_parts or {}).get(element), (new_parts or {}).get(element), (*path, element), found)
+    for element in {**old_parts, **new_parts} if old_parts else new_parts:
+        _compare(old_parts.get(element), new_parts.get(element), (*path, element), found)
     if before is None:
         found.added.add(path)
     elif after is None:
@@ -197,18 +201,21 @@ def _read(tree: dict[str, Any], path: Path) -> Iterator[Path]:
 
 def write_fields(fields: Iterable[Path]) -> dict[str, Any]:
     """The set as a FieldsV1 tree, in upstream's order."""
-    tree: dict[str, Any] = {}
+    nodes: dict[Path, dict[str, Any]] = {(): {}}
     chosen = set(fields)
+
+    def node(path: Path) -> dict[str, Any]:
+        if (found := nodes.get(path)) is None:
+            above = path[:-1]
+            parent = node(above)
+            if not parent and above in chosen:
+                parent["."] = {}
+            found = nodes[path] = parent[path[-1]] = {}
+        return found
+
     for path in sorted(chosen):
-        node = tree
-        for depth, element in enumerate(path, 1):
-            below = node.get(element)
-            if below is None:
-                below = node[element] = {}
-            elif not below and path[:depth] in chosen:
-                below["."] = {}
-            node = below
-    return tree
+        node(path)
+    return nodes[()]
 
 
 def text_of(path: Path) -> str:
@@ -277,12 +284,14 @@ def ignored_paths(type_: type[Object], subresource: str) -> FieldSet:
 
 def without(fields: Iterable[Path], ignored: FieldSet) -> FieldSet:
     """The set without the ignored paths and all below them."""
-    return frozenset(path for path in fields if not any(path[: len(top)] == top for top in ignored))
+    for depth in {len(top) for top in ignored}:
+        fields = [path for path in fields if path[:depth] not in ignored]
+    return frozenset(fields)
 
 
 def take(managers: Managers, change: Comparison, ignored: FieldSet) -> Managers:
     """The managers after a change by somebody else: they lose what was changed or removed."""
-    lost = without(change.modified | change.added | change.removed, ignored)
+    lost = without(change.modified | change.added | change.removed, ignored) if managers else frozenset()
     return {
         identity: replace(managed, fields=managed.fields - lost)
         for identity, managed in managers.items()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from kubelite.api import json_text, yaml_text
+from kubelite.api import json_text
 from kubelite.api.errors import BadRequest, Invalid, RequestEntityTooLarge
 from kubelite.api.meta import StatusDetails, TypedValue
 from kubelite.api.patch_strategic import merge_strategic
@@ -25,6 +25,8 @@ def parse_patch(type_: Literal["json", "merge", "strategic", "apply"], body: byt
     """The body of a PATCH as plain data. Raises: BadRequest."""
     try:
         if type_ == "apply":
+            from kubelite.api import yaml_text
+
             return yaml_text.load(body)
         return json_text.parse(body)
     except ValueError as error:

@@ -42,7 +42,7 @@ CREATE_ONLY = ("create",)
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """One resource of the API. `storage_resource` names the keys in the store; versions of a kind share it."""
+    """One resource of the API. Versions of a kind share their keys in the store; so do those of `stored_under`."""
 
     type: type[Object]
     group: str
@@ -56,6 +56,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     subresources: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     served: bool = True
+    stored_under: str = ""
 
     @property
     def list_kind(self) -> str:
@@ -75,7 +76,11 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def prefix(self) -> str:
         """Where the store keeps the resource's objects: `/registry/pods/`."""
-        return f"/registry/{self.group_resource}/"
+        return f"/registry/{self.stored_under or self.group_resource}/"
+
+    def prefix_of(self, namespace: str) -> str:
+        """The same for one namespace, where there are such: `/registry/pods/default/`."""
+        return f"{self.prefix}{namespace}/" if namespace and self.namespaced else self.prefix
 
     def key(self, name: str, namespace: str = "") -> str:
         """The store's key of one object: `/registry/pods/default/web`."""
@@ -90,6 +95,7 @@ def _of(
     categories: str = "",
     namespaced: bool = True,
     verbs: tuple[str, ...] = ALL_VERBS,
+    stored_under: str = "",
 ) -> Resource:
     group, _, version = type_.api_version.rpartition("/")
     return Resource(
@@ -104,6 +110,7 @@ def _of(
         categories=tuple(categories.split()),
         subresources=tuple(subresources.split()),
         verbs=verbs,
+        stored_under=stored_under,
     )
 
 
@@ -158,14 +165,14 @@ BUILT_IN: tuple[Resource, ...] = (
     _of(batch.CronJob, "cronjobs", "cj", categories="all", subresources="status"),
     _of(batch.Job, "jobs", categories="all", subresources="status"),
     _of(
-        autoscaling_v1.HorizontalPodAutoscaler,
+        autoscaling_v2.HorizontalPodAutoscaler,
         "horizontalpodautoscalers",
         "hpa",
         categories="all",
         subresources="status",
     ),
     _of(
-        autoscaling_v2.HorizontalPodAutoscaler,
+        autoscaling_v1.HorizontalPodAutoscaler,
         "horizontalpodautoscalers",
         "hpa",
         categories="all",
@@ -189,7 +196,7 @@ BUILT_IN: tuple[Resource, ...] = (
     _cluster(scheduling.PriorityClass, "priorityclasses", "pc"),
     _of(coordination.Lease, "leases"),
     _of(discovery.EndpointSlice, "endpointslices"),
-    _of(events.Event, "events", "ev"),
+    _of(events.Event, "events", "ev", stored_under="events"),
     _cluster(
         certificates.CertificateSigningRequest, "certificatesigningrequests", "csr", subresources="status approval"
     ),

@@ -99,6 +99,7 @@ class Field(Struct, frozen=True):
     shape: Shape
     merge: Merge
     is_pointer: bool
+    attribute: str = ""  #: its name in Python
 
 
 STRING, ANY = Shape("string"), Shape("any")
@@ -157,7 +158,7 @@ def _fields_of(type_: Any) -> Mapping[str, Field]:
                     merge = meta.extra.get("merge", merge)
         annotation = typing.get_args(field.type)[0] if typing.get_origin(field.type) is Annotated else field.type
         is_pointer = types.NoneType in typing.get_args(annotation)
-        found[field.encode_name] = Field(field.encode_name, _shape(field.type), merge, is_pointer)
+        found[field.encode_name] = Field(field.encode_name, _shape(field.type), merge, is_pointer, field.name)
     return found
 
 

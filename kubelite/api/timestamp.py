@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def rfc3339(now: float) -> str:
@@ -11,7 +12,12 @@ def rfc3339(now: float) -> str:
     >>> rfc3339(0)
     '1970-01-01T00:00:00Z'
     """
-    return datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole_seconds(int(now))
+
+
+@lru_cache(maxsize=64)  # most times that are printed are of this second
+def _whole_seconds(now: int) -> str:
+    return datetime.fromtimestamp(now, UTC).isoformat()[:19] + "Z"
 
 
 def rfc3339_micro(now: float) -> str:
@@ -20,7 +26,7 @@ def rfc3339_micro(now: float) -> str:
     >>> rfc3339_micro(1.5)
     '1970-01-01T00:00:01.500000Z'
     """
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_rfc3339(text: str) -> float:

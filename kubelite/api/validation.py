@@ -7,11 +7,14 @@ Pure; called by the API server after defaults and admission. Source: k8s.io/kube
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from kubelite.api import (
     admissionregistration_v1 as registration,
     apiextensions_v1 as apiextensions,
+    apiregistration_v1 as apiregistration,
     apps_v1 as apps,
     autoscaling_v1,
     autoscaling_v2,
@@ -19,108 +22,121 @@ from kubelite.api import (
     certificates_v1 as certificates,
     coordination_v1 as coordination,
     core_v1 as core,
-    custom_definition as definitions,
     discovery_v1 as discovery,
+    events_v1 as events,
     networking_v1 as networking,
     policy_v1 as policy,
     rbac_v1 as rbac,
     scheduling_v1 as scheduling,
     storage_v1 as storage,
-    validation_core as basic,
-    validation_pod as pods,
-    validation_policy as policies,
-    validation_quota as quotas,
-    validation_registration as registrations,
-    validation_service as services,
-    validation_storage as volumes,
-    validation_workloads as workloads,
 )
 from kubelite.api.custom import CustomObject
-from kubelite.api.custom_validation import validate_custom
 from kubelite.api.meta import Object
+from kubelite.api.validation_addresses import strict_ip
 from kubelite.api.validation_field import Errors, Format, dns1035_label, dns_label, dns_subdomain, path_segment
 from kubelite.api.validation_meta import validate_metadata, validate_metadata_update
 
-#: (object) and (new, old) to what is wrong.
-Check = Callable[[Any], Errors]
-UpdateCheck = Callable[[Any, Any], Errors]
-
 #: Kinds whose name is not a DNS subdomain.
 _NAMES: dict[type[Object], Format] = {
+    apiregistration.APIService: path_segment,
+    certificates.CertificateSigningRequest: path_segment,
     core.Namespace: dns_label,
     core.Service: dns1035_label,
+    networking.IPAddress: strict_ip,
     rbac.Role: path_segment,
     rbac.RoleBinding: path_segment,
     rbac.ClusterRole: path_segment,
     rbac.ClusterRoleBinding: path_segment,
 }
 
-_CREATE: dict[type[Object], Check] = {
-    core.Pod: pods.validate_pod,
-    core.Service: services.validate_service,
-    core.ConfigMap: basic.validate_config_map,
-    core.Secret: basic.validate_secret,
-    core.Node: basic.validate_node,
-    core.Namespace: basic.validate_namespace,
-    core.Event: basic.validate_event,
-    core.Endpoints: basic.validate_endpoints,
-    core.PodTemplate: lambda item: pods.validate_template(item.template, "template"),
-    core.ReplicationController: workloads.validate_replication_controller,
-    core.ResourceQuota: quotas.validate_quota,
-    core.LimitRange: quotas.validate_limit_range,
-    core.PersistentVolume: volumes.validate_volume,
-    core.PersistentVolumeClaim: volumes.validate_claim,
-    storage.StorageClass: volumes.validate_storage_class,
-    autoscaling_v1.HorizontalPodAutoscaler: quotas.validate_autoscaler,
-    autoscaling_v2.HorizontalPodAutoscaler: quotas.validate_autoscaler,
-    certificates.CertificateSigningRequest: quotas.validate_request,
-    registration.MutatingWebhookConfiguration: registrations.validate_webhooks,
-    registration.ValidatingWebhookConfiguration: registrations.validate_webhooks,
-    apps.Deployment: workloads.validate_deployment,
-    apps.ReplicaSet: workloads.validate_replica_set,
-    apps.DaemonSet: workloads.validate_daemon_set,
-    apps.StatefulSet: workloads.validate_stateful_set,
-    batch.Job: workloads.validate_job,
-    batch.CronJob: workloads.validate_cron_job,
-    coordination.Lease: basic.validate_lease,
-    discovery.EndpointSlice: basic.validate_endpoint_slice,
-    networking.Ingress: policies.validate_ingress,
-    networking.NetworkPolicy: policies.validate_network_policy,
-    policy.PodDisruptionBudget: policies.validate_budget,
-    rbac.Role: policies.validate_role,
-    rbac.ClusterRole: policies.validate_cluster_role,
-    rbac.RoleBinding: policies.validate_role_binding,
-    rbac.ClusterRoleBinding: policies.validate_role_binding,
-    scheduling.PriorityClass: basic.validate_priority_class,
-    apiextensions.CustomResourceDefinition: definitions.validate_definition,
+#: The rules of each kind, `file:function` in this room: a file is loaded with the first object that it is about.
+_CREATE: dict[type[Object], str] = {
+    apiregistration.APIService: "apiservices:validate_api_service",
+    core.Pod: "validation_pod:validate_pod",
+    core.Service: "validation_service:validate_service",
+    core.ConfigMap: "validation_core:validate_config_map",
+    core.Secret: "validation_core:validate_secret",
+    core.Node: "validation_core:validate_node",
+    core.Namespace: "validation_core:validate_namespace",
+    core.Event: "validation_events:validate_event",
+    events.Event: "validation_events:validate_new_event",
+    core.Endpoints: "validation_core:validate_endpoints",
+    core.PodTemplate: "validation_pod:validate_pod_template",
+    core.ReplicationController: "validation_workloads:validate_replication_controller",
+    core.ResourceQuota: "validation_quota:validate_quota",
+    core.LimitRange: "validation_quota:validate_limit_range",
+    core.PersistentVolume: "validation_storage:validate_volume",
+    core.PersistentVolumeClaim: "validation_storage:validate_claim",
+    storage.StorageClass: "validation_storage:validate_storage_class",
+    autoscaling_v1.HorizontalPodAutoscaler: "validation_quota:validate_autoscaler",
+    autoscaling_v2.HorizontalPodAutoscaler: "validation_quota:validate_autoscaler",
+    certificates.CertificateSigningRequest: "validation_quota:validate_request",
+    registration.MutatingWebhookConfiguration: "validation_registration:validate_webhooks",
+    registration.ValidatingWebhookConfiguration: "validation_registration:validate_webhooks",
+    registration.ValidatingAdmissionPolicy: "validation_policies:validate_policy",
+    registration.ValidatingAdmissionPolicyBinding: "validation_policies:validate_binding",
+    apps.Deployment: "validation_workloads:validate_deployment",
+    apps.ReplicaSet: "validation_workloads:validate_replica_set",
+    apps.DaemonSet: "validation_workloads:validate_daemon_set",
+    apps.StatefulSet: "validation_workloads:validate_stateful_set",
+    batch.Job: "validation_workloads:validate_job",
+    batch.CronJob: "validation_workloads:validate_cron_job",
+    coordination.Lease: "validation_core:validate_lease",
+    discovery.EndpointSlice: "validation_core:validate_endpoint_slice",
+    networking.Ingress: "validation_policy:validate_ingress",
+    networking.NetworkPolicy: "validation_policy:validate_network_policy",
+    networking.IPAddress: "validation_addresses:validate_ip_address",
+    networking.ServiceCIDR: "validation_addresses:validate_service_cidr",
+    policy.PodDisruptionBudget: "validation_policy:validate_budget",
+    rbac.Role: "validation_policy:validate_role",
+    rbac.ClusterRole: "validation_policy:validate_cluster_role",
+    rbac.RoleBinding: "validation_policy:validate_role_binding",
+    rbac.ClusterRoleBinding: "validation_policy:validate_role_binding",
+    scheduling.PriorityClass: "validation_core:validate_priority_class",
+    apiextensions.CustomResourceDefinition: "custom_definition:validate_definition",
 }
 
 #: Kinds whose update follows other rules than their creation.
-_UPDATE: dict[type[Object], UpdateCheck] = {
-    core.Pod: pods.validate_pod_update,
-    core.Service: services.validate_service_update,
-    core.ConfigMap: basic.validate_config_map_update,
-    core.Secret: basic.validate_secret_update,
-    core.Node: basic.validate_node_update,
-    core.ResourceQuota: quotas.validate_quota_update,
-    core.PersistentVolume: volumes.validate_volume_update,
-    core.PersistentVolumeClaim: volumes.validate_claim_update,
-    storage.StorageClass: volumes.validate_storage_class_update,
-    apps.Deployment: workloads.validate_deployment_update,
-    apps.ReplicaSet: workloads.validate_replica_set_update,
-    apps.DaemonSet: workloads.validate_daemon_set_update,
-    apps.StatefulSet: workloads.validate_stateful_set_update,
-    batch.Job: workloads.validate_job_update,
-    discovery.EndpointSlice: basic.validate_endpoint_slice_update,
-    rbac.RoleBinding: policies.validate_role_binding_update,
-    rbac.ClusterRoleBinding: policies.validate_role_binding_update,
-    scheduling.PriorityClass: basic.validate_priority_class_update,
-    apiextensions.CustomResourceDefinition: definitions.validate_definition_update,
+_UPDATE: dict[type[Object], str] = {
+    core.Pod: "validation_pod:validate_pod_update",
+    core.Service: "validation_service:validate_service_update",
+    core.ConfigMap: "validation_core:validate_config_map_update",
+    core.Secret: "validation_core:validate_secret_update",
+    core.Node: "validation_core:validate_node_update",
+    core.ResourceQuota: "validation_quota:validate_quota_update",
+    events.Event: "validation_events:validate_new_event_update",
+    core.PersistentVolume: "validation_storage:validate_volume_update",
+    core.PersistentVolumeClaim: "validation_storage:validate_claim_update",
+    storage.StorageClass: "validation_storage:validate_storage_class_update",
+    apps.Deployment: "validation_workloads:validate_deployment_update",
+    apps.ReplicaSet: "validation_workloads:validate_replica_set_update",
+    apps.DaemonSet: "validation_workloads:validate_daemon_set_update",
+    apps.StatefulSet: "validation_workloads:validate_stateful_set_update",
+    batch.Job: "validation_workloads:validate_job_update",
+    certificates.CertificateSigningRequest: "validation_certificates:validate_request_update",
+    discovery.EndpointSlice: "validation_core:validate_endpoint_slice_update",
+    networking.IPAddress: "validation_addresses:validate_ip_address_update",
+    networking.ServiceCIDR: "validation_addresses:validate_service_cidr_update",
+    rbac.RoleBinding: "validation_policy:validate_role_binding_update",
+    rbac.ClusterRoleBinding: "validation_policy:validate_role_binding_update",
+    scheduling.PriorityClass: "validation_core:validate_priority_class_update",
+    apiextensions.CustomResourceDefinition: "custom_definition:validate_definition_update",
 }
-_STATUS: dict[type[Object], UpdateCheck] = {
-    core.Pod: pods.validate_pod_status_update,
-    apiextensions.CustomResourceDefinition: definitions.validate_definition_status,
+#: What may change in a subresource.
+_SUBRESOURCE: dict[tuple[type[Object], str], str] = {
+    (core.Pod, "status"): "validation_pod:validate_pod_status_update",
+    (certificates.CertificateSigningRequest, "status"): "validation_certificates:validate_request_status",
+    (certificates.CertificateSigningRequest, "approval"): "validation_certificates:validate_request_approval",
+    (apiextensions.CustomResourceDefinition, "status"): "custom_definition:validate_definition_status",
 }
+_CUSTOM = "custom_validation:validate_custom"
+
+
+@lru_cache(maxsize=256)
+def _rule(where: str) -> Callable[..., Errors]:
+    file, _, function = where.partition(":")
+    found: Callable[..., Errors] = getattr(import_module(f"kubelite.api.{file}"), function)
+    return found
 
 
 def validate(obj: Any, *, namespaced: bool) -> Errors:
@@ -128,9 +144,9 @@ def validate(obj: Any, *, namespaced: bool) -> Errors:
     type_ = type(obj)
     found = validate_metadata(obj.metadata, namespaced=namespaced, name_format=_NAMES.get(type_, dns_subdomain))
     if isinstance(obj, CustomObject):
-        found += validate_custom(obj)
-    elif (check := _CREATE.get(type_)) is not None:
-        found += check(obj)
+        found += _rule(_CUSTOM)(obj)
+    elif (where := _CREATE.get(type_)) is not None:
+        found += _rule(where)(obj)
     return found
 
 
@@ -140,13 +156,13 @@ def validate_update(new: Any, old: Any, *, namespaced: bool, subresource: str = 
     again = validate_metadata_update(new.metadata, old.metadata)
     found = validate_metadata(new.metadata, namespaced=namespaced, name_format=path_segment) + again + again
     if isinstance(new, CustomObject):
-        return found + validate_custom(new, old, subresource=subresource)
+        return found + _rule(_CUSTOM)(new, old, subresource=subresource)
     if subresource:
-        check_update = _STATUS.get(type(new)) if subresource == "status" else None
+        where = _SUBRESOURCE.get((type(new), subresource))
     else:
-        check_update = _UPDATE.get(type(new))
-        if check_update is None and (check := _CREATE.get(type(new))) is not None:
-            found += check(new)
-    if check_update is not None:
-        found += check_update(new, old)
+        where = _UPDATE.get(type(new))
+        if where is None and (check := _CREATE.get(type(new))) is not None:
+            found += _rule(check)(new)
+    if where is not None:
+        found += _rule(where)(new, old)
     return found

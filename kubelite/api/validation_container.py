@@ -12,6 +12,7 @@ from kubelite.api import core_v1 as core
 from kubelite.api.meta import Quantity
 from kubelite.api.quantity import parse
 from kubelite.api.validation_field import (
+    PROTOCOLS,
     Errors,
     between,
     config_key,
@@ -32,7 +33,6 @@ from kubelite.api.validation_field import (
 from kubelite.api.validation_probe import validate_lifecycle
 
 AnyContainer = core.Container | core.EphemeralContainer
-PROTOCOLS = ("SCTP", "TCP", "UDP")
 _MAX_ID = 2**31 - 1
 _FIELDS = (
     "metadata.name",

@@ -6,12 +6,12 @@ Source: k8s.io/kubernetes pkg/apis/{core,discovery,coordination}/validation
 from __future__ import annotations
 
 import ipaddress
-import json
+from functools import lru_cache
 from typing import Any
 
 from kubelite.api import coordination_v1 as coordination, core_v1 as core, discovery_v1 as discovery
-from kubelite.api.validation_container import PROTOCOLS
 from kubelite.api.validation_field import (
+    PROTOCOLS,
     Errors,
     between,
     config_key,
@@ -28,9 +28,9 @@ from kubelite.api.validation_field import (
     required,
     too_long,
     too_many,
+    validate_ip,
 )
 from kubelite.api.validation_placement import validate_taints
-from kubelite.api.validation_pod import validate_ip
 
 _LIMIT_BYTES = 1024 * 1024
 _IMMUTABLE = "field is immutable when `immutable` is set"
@@ -93,6 +93,8 @@ def _json_data(secret: core.Secret, key: str) -> Errors:
     content = secret.data.get(key)
     if content is None:
         return [required(f"data[{key}]")]
+    import json
+
     try:
         json.loads(content)
     except UnicodeDecodeError:
@@ -146,16 +148,6 @@ def validate_namespace(namespace: core.Namespace) -> Errors:
     return found
 
 
-def validate_event(event: core.Event) -> Errors:
-    involved = event.involved_object.namespace
-    namespace = event.metadata.namespace
-    if involved and involved != namespace:
-        return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
-    if not involved and namespace not in ("default", "", "kube-system"):
-        return [invalid("involvedObject.namespace", involved, "does not match event.namespace")]
-    return []
-
-
 def validate_lease(lease: coordination.Lease) -> Errors:
     found: Errors = []
     spec = lease.spec
@@ -193,6 +185,15 @@ def validate_endpoints(endpoints: core.Endpoints) -> Errors:
 
 def validate_endpoint_ip(path: str, address: str) -> Errors:
     """An address that traffic may be sent to."""
+    return [] if _takes_traffic(address) else _endpoint_ip(path, address)
+
+
+@lru_cache(maxsize=8192)  # each write of a slice brings all its addresses again
+def _takes_traffic(address: str) -> bool:
+    return not _endpoint_ip("", address)
+
+
+def _endpoint_ip(path: str, address: str) -> Errors:
     if wrong := validate_ip(path, address):
         return wrong
     parsed = ipaddress.ip_address(address)

@@ -6,6 +6,7 @@ Source: k8s.io/apimachinery v0.33 pkg/util/validation/field/errors.go and pkg/ut
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,6 +16,8 @@ import msgspec
 from kubelite.api.errors import FieldError
 
 Errors = list[FieldError]
+#: Of ports.
+PROTOCOLS = ("SCTP", "TCP", "UDP")
 #: A format: a text to what is wrong with it.
 Format = Callable[[str], list[str]]
 
@@ -281,3 +284,11 @@ def path_segment(value: str) -> list[str]:
     if value in (".", ".."):
         return [f"may not be '{value}'"]
     return [f"may not contain '{char}'" for char in ("/", "%") if char in value]
+
+
+def validate_ip(path: str, address: str) -> Errors:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return [invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
+    return []

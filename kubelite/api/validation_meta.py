@@ -6,6 +6,7 @@ Source: k8s.io/apimachinery v0.33 pkg/api/validation/objectmeta.go and pkg/apis/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from kubelite.api.errors import FieldError
 from kubelite.api.meta import DeleteOptions, LabelSelector, ObjectMeta, OwnerReference
@@ -98,9 +99,15 @@ def _common(meta: ObjectMeta, path: str) -> Errors:
 def validate_labels(labels: Mapping[str, str], path: str) -> Errors:
     found: Errors = []
     for key, value in labels.items():
-        found += formatted(path, key, qualified_name)
-        found += formatted(path, value, label_value)
+        if not _is_label(key, value):
+            found += formatted(path, key, qualified_name)
+            found += formatted(path, value, label_value)
     return found
+
+
+@lru_cache(maxsize=8192)  # the same few come with every write of every object
+def _is_label(key: str, value: str) -> bool:
+    return not qualified_name(key) and not label_value(value)
 
 
 def validate_annotations(annotations: Mapping[str, str], path: str) -> Errors:

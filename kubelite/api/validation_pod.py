@@ -5,7 +5,6 @@ Source: k8s.io/kubernetes pkg/apis/core/validation/validation.go
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection
 
@@ -31,6 +30,7 @@ from kubelite.api.validation_field import (
     one_of,
     qualified_name,
     required,
+    validate_ip,
 )
 from kubelite.api.validation_meta import validate_annotations, validate_labels
 from kubelite.api.validation_placement import validate_affinity, validate_spread, validate_tolerations
@@ -44,6 +44,10 @@ _MUTABLE = (
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
     "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
+
+
+def validate_pod_template(item: core.PodTemplate) -> Errors:
+    return validate_template(item.template, "template")
 
 
 def validate_pod(pod: core.Pod) -> Errors:
@@ -235,14 +239,6 @@ def _dns_config(spec: core.PodSpec, path: str) -> Errors:
         if not option.name:
             found.append(required(f"{path}.options[{index}]", "must not be empty"))
     return found
-
-
-def validate_ip(path: str, address: str) -> Errors:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return [invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")]
-    return []
 
 
 def _host_alias(alias: core.HostAlias, path: str) -> Errors:

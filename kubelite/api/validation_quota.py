@@ -205,29 +205,13 @@ def validate_autoscaler(
             found.append(required(f"spec.scaleTargetRef.{name}"))
         else:
             found += formatted(f"spec.scaleTargetRef.{name}", value, path_segment)
-    if isinstance(spec, autoscaling_v1.HorizontalPodAutoscalerSpec):
-        target = spec.target_cpu_utilization_percentage
-        if target is not None and target < 1:
-            path = "spec.metrics[0].resource.target.averageUtilization"
-            found.append(invalid(path, target, "must be greater than 0"))
-        return found
-    return found + _metrics(spec.metrics)
+    from kubelite.api.validation_autoscaling import validate_behavior, validate_metrics
 
+    if isinstance(scaler, autoscaling_v1.HorizontalPodAutoscaler):
+        from kubelite.api.autoscaling_versions import from_v1
 
-def _metrics(metrics: tuple[autoscaling_v2.MetricSpec, ...]) -> Errors:
-    kinds = {"ContainerResource": "container_resource", "External": "external", "Object": "object", "Pods": "pods"}
-    kinds["Resource"] = "resource"
-    found: Errors = []
-    for at, metric in enumerate(metrics):
-        path = f"spec.metrics[{at}]"
-        if not metric.type:
-            found.append(required(f"{path}.type", "must specify a metric source type"))
-            continue
-        found += one_of(f"{path}.type", metric.type, tuple(sorted(kinds)))
-        if metric.type in kinds and getattr(metric, kinds[metric.type]) is None:
-            name = metric.type[0].lower() + metric.type[1:]
-            found.append(required(f"{path}.{name}", "must populate information for the given metric source"))
-    return found
+        scaler = from_v1(scaler)
+    return found + validate_metrics(scaler.spec.metrics) + validate_behavior(scaler.spec.behavior)
 
 
 # -- certificate requests ----------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from kubelite.api.validation_field import (
     dns1035_label,
     dns_subdomain,
     duplicates,
-    forbidden,
     formatted,
     invalid,
     one_of,
@@ -44,7 +43,7 @@ def validate_webhooks(configuration: Configuration) -> Errors:
 def _webhook(hook: Webhook, path: str) -> Errors:
     found = _qualified(hook.name, f"{path}.name")
     for at, rule in enumerate(hook.rules):
-        found += _rule(rule, f"{path}.rules[{at}]")
+        found += validate_rule(rule, f"{path}.rules[{at}]")
     if hook.failure_policy is not None:
         found += one_of(f"{path}.failurePolicy", hook.failure_policy, ("Fail", "Ignore"))
     if hook.match_policy is not None:
@@ -60,8 +59,10 @@ def _webhook(hook: Webhook, path: str) -> Errors:
         found.append(invalid(f"{path}.timeoutSeconds", hook.timeout_seconds, why))
     found += validate_selector(hook.namespace_selector, f"{path}.namespaceSelector")
     found += validate_selector(hook.object_selector, f"{path}.objectSelector")
-    if hook.match_conditions:  # refused rather than ignored
-        found.append(forbidden(f"{path}.matchConditions", "match conditions are not supported by this server"))
+    if hook.match_conditions:
+        from kubelite.api.validation_policies import validate_conditions  # loaded with the first expression
+
+        found += validate_conditions(hook.match_conditions, f"{path}.matchConditions")
     found += _client(hook.client_config, f"{path}.clientConfig")
     return found + _versions(hook.admission_review_versions, f"{path}.admissionReviewVersions")
 
@@ -142,7 +143,7 @@ def _url(value: str, path: str) -> Errors:
     return found
 
 
-def _rule(rule: registration.RuleWithOperations, path: str) -> Errors:
+def validate_rule(rule: registration.RuleWithOperations, path: str) -> Errors:
     found = _alone(rule.operations, f"{path}.operations", "operations")
     for at, operation in enumerate(rule.operations):
         found += one_of(f"{path}.operations[{at}]", operation, _OPERATIONS)

@@ -9,9 +9,9 @@ import ipaddress
 from typing import Any
 
 from kubelite.api import core_v1 as core
-from kubelite.api.validation_container import PROTOCOLS
 from kubelite.api.validation_core import validate_endpoint_ip
 from kubelite.api.validation_field import (
+    PROTOCOLS,
     Errors,
     dns_label,
     dns_subdomain,
@@ -23,9 +23,9 @@ from kubelite.api.validation_field import (
     port_number,
     qualified_name,
     required,
+    validate_ip,
 )
 from kubelite.api.validation_meta import validate_labels
-from kubelite.api.validation_pod import validate_ip
 from kubelite.api.validation_probe import validate_port
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")

@@ -14,10 +14,12 @@ import msgspec
 from kubelite.api import codec
 from kubelite.api.errors import StatusError
 from kubelite.api.meta import TypedValue
+from kubelite.api.query import Query
 from kubelite.apiserver.frames import Feed
 from kubelite.apiserver.interface import User
 from kubelite.apiserver.media import JSON, Media, encode
-from kubelite.apiserver.request import Query, RequestInfo
+from kubelite.apiserver.request import RequestInfo
+from kubelite.client.streams import Upgraded, Wire
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -30,11 +32,18 @@ class Headers(Protocol):
     def items(self) -> Iterable[tuple[str, str]]: ...
 
 
+#: A certificate's distinguished name, as Python's ssl has it.
+Subject = tuple[tuple[tuple[str, str], ...], ...]
+
+
 class Peer(msgspec.Struct, frozen=True):
-    """The verified client certificate's subject."""
+    """The verified client certificate's subject, who issued it, and its SHA-256 fingerprint."""
 
     common_name: str
     organizations: tuple[str, ...] = ()
+    uid: str = ""
+    issuer: Subject = ()
+    fingerprint: str = ""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +55,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers
     peer: Peer | None
     read: Callable[[], Awaitable[bytes]]
+    stream: Callable[[], AsyncIterator[bytes]]  #: the body as it comes, instead of `read` and without its limit
+    raw_query: str = ""
+    remote: str = ""  #: the client's address
+    audit_id: str = ""
+    secure: bool = True  #: over TLS
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +68,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
     info: RequestInfo
     user: User
+    annotations: dict[str, str] | None = None  #: for the audit log, if there is one
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,28 +96,25 @@ class Flowing(msgspec.Struct, frozen=True, kw_only=True):
     type: str = "text/plain"
 
 
-class Wire(Protocol):
-    """The two-way raw byte stream that an upgraded connection becomes."""
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server behind this one answered. With a `head` the connection was upgraded: `join` passes everything on."""
 
-    async def receive(self) -> bytes:
-        """Some bytes; b"" at the end."""
-
-    async def send(self, data: bytes) -> None:
-        """Waits while the client is slow. Raises: ConnectionError when it is gone."""
-
-
-class Upgraded(msgspec.Struct, frozen=True, kw_only=True):
-    """Enters `open`, answers 101 with `headers`; then `run` owns the connection until it returns.
-
-    A StatusError while entering is the answer instead.
-    """
-
-    headers: Mapping[str, str]
-    open: AbstractAsyncContextManager[Any]
-    run: Callable[[Wire, Any], Awaitable[None]]
+    code: int
+    reason: str
+    headers: Sequence[tuple[str, str]]
+    chunks: AsyncIterator[bytes]
+    head: bytes
+    join: Callable[[Wire], Awaitable[None]]
 
 
-Outcome = Answer | Watching | Flowing | Upgraded
+class Relayed(msgspec.Struct, frozen=True, kw_only=True):
+    """Enters `open` and passes its answer on. A StatusError while entering is answered as `refuse` has it."""
+
+    open: AbstractAsyncContextManager[Exchange]
+    refuse: Callable[[StatusError], Answer]
+
+
+Outcome = Answer | Watching | Flowing | Upgraded | Relayed
 
 
 def answer_value(value: TypedValue, media: Media, *, code: int = 200, warnings: Sequence[str] = ()) -> Answer:

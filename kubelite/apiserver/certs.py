@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,15 @@ _YEAR_S = 365 * 86400
 #: Renewed when less than this is left.
 _RENEW_S = 30 * 86400
 ADMIN = "admin"
+#: Whom the server is to kubelets, and to the API servers behind it: those trust an authority of its own for that.
+KUBELET_CLIENT, FRONT_PROXY = "apiserver-kubelet-client", "front-proxy-client"
+FRONT_PROXY_CA = "front-proxy-ca"
 #: name -> (common name, organizations). Source: kubeadm phases/certs
 CLIENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ADMIN: ("kubernetes-admin", ("system:masters",)),
     "kube-scheduler": ("system:kube-scheduler", ()),
     "kube-controller-manager": ("system:kube-controller-manager", ()),
+    KUBELET_CLIENT: ("kube-apiserver-kubelet-client", ("system:masters",)),
 }
 _SERVICE_NAMES = (
     "kubernetes",
@@ -63,27 +68,60 @@ class Pki:
         Raises: OSError.
         """
         wanted = tuple(sorted({*_SERVICE_NAMES, "127.0.0.1", "::1", *names}))
-        files = [self.path(f"{name}.{ext}") for name in ("ca", "apiserver", *CLIENTS) for ext in ("crt", "key")]
+        names_of_files = ("ca", "apiserver", FRONT_PROXY_CA, FRONT_PROXY, *CLIENTS)
+        files = [self.path(f"{name}.{ext}") for name in names_of_files for ext in ("crt", "key")]
         stamp = self._stamp()
-        present = stamp is not None and all(file.exists() for file in files)
-        if present and stamp is not None and stamp.expires > now + _RENEW_S and set(wanted) <= set(stamp.names):
+        is_fresh = stamp is not None and stamp.expires > now + _RENEW_S
+        if is_fresh and stamp is not None and set(wanted) <= set(stamp.names) and all(file.exists() for file in files):
             return
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._make(wanted, now, keep_authority=present and stamp is not None and stamp.expires > now + _RENEW_S)
+        self._make(wanted, now, keep_authority=is_fresh)
 
     def server_context(self) -> ssl.SSLContext:
         """TLS for the server; clients may present a certificate of the authority."""
+        return self._serving_context("apiserver")
+
+    def client_context(self, name: str, *, authority: str | None = None) -> ssl.SSLContext:
+        """TLS towards another server, as the client `name`. `authority` is the PEM text of whom it trusts; if that is
+
+        empty the system's, with None anybody."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if authority is None:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        elif authority:
+            context.load_verify_locations(cadata=authority)
+        else:
+            context.load_default_certs()
+        context.load_cert_chain(self.path(f"{name}.crt"), self.path(f"{name}.key"))
+        return context
+
+    def kubelet_context(self, node: str, names: Iterable[str], now: float) -> ssl.SSLContext:
+        """TLS for the API of a node's kubelet, reached by `names`; its certificate is made when it is missing or old.
+
+        Raises: OSError. Source: kubernetes.io/kubelet-serving, https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/
+        """
+        file, wanted = f"kubelet-{node}", (*sorted({node, *names}), sha256(self.authority.read_bytes()).hexdigest())
+        stamp = self._stamp(f"{file}.json")
+        if stamp is None or stamp.expires < now + _RENEW_S or stamp.names != wanted:
+            maker = _Maker(self._directory, now, keep_authority=True)
+            maker.issue(file, f"system:node:{node}", organizations=("system:nodes",), names=wanted[:-1])
+            write_private(self.path(f"{file}.json"), msgspec.json.encode(_Stamp(now + _YEAR_S, wanted)))
+        return self._serving_context(file)
+
+    def _serving_context(self, file: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.path("apiserver.crt"), self.path("apiserver.key"))
+        context.load_cert_chain(self.path(f"{file}.crt"), self.path(f"{file}.key"))
         context.load_verify_locations(self.authority)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    def _stamp(self) -> _Stamp | None:
+    def _stamp(self, file: str = "stamp.json") -> _Stamp | None:
         try:
-            return msgspec.json.decode(self.path("stamp.json").read_bytes(), type=_Stamp)
+            return msgspec.json.decode(self.path(file).read_bytes(), type=_Stamp)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
@@ -92,6 +130,8 @@ class Pki:
         maker.issue("apiserver", "kube-apiserver", names=names)
         for name, (common_name, organizations) in CLIENTS.items():
             maker.issue(name, common_name, organizations=organizations)
+        proxying = _Maker(self._directory, now, keep_authority=keep_authority, authority=FRONT_PROXY_CA)
+        proxying.issue(FRONT_PROXY, FRONT_PROXY)
         expires = now + _YEAR_S
         if keep_authority and (stamp := self._stamp()) is not None:
             expires = min(expires, stamp.expires)
@@ -101,7 +141,7 @@ class Pki:
 class _Maker:
     """Everything that needs the cryptography library."""
 
-    def __init__(self, directory: Path, now: float, *, keep_authority: bool) -> None:
+    def __init__(self, directory: Path, now: float, *, keep_authority: bool, authority: str = "ca") -> None:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -109,14 +149,14 @@ class _Maker:
         self._now = now
         self._key: EllipticCurvePrivateKey
         self._certificate: Certificate
-        if keep_authority:
-            key: Any = load_pem_private_key((directory / "ca.key").read_bytes(), None)
+        if keep_authority and (directory / f"{authority}.key").exists():
+            key: Any = load_pem_private_key((directory / f"{authority}.key").read_bytes(), None)
             self._key = key
-            self._certificate = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes())
+            self._certificate = x509.load_pem_x509_certificate((directory / f"{authority}.crt").read_bytes())
         else:
             self._key = _new_key()
-            self._certificate = self._authority()
-            self._write("ca", self._certificate, self._key)
+            self._certificate = self._authority("kubernetes" if authority == "ca" else authority)
+            self._write(authority, self._certificate, self._key)
 
     def issue(
         self, file: str, common_name: str, *, organizations: tuple[str, ...] = (), names: tuple[str, ...] = ()
@@ -142,12 +182,12 @@ class _Maker:
             )
         self._write(file, builder.sign(self._key, hashes.SHA256()), key)
 
-    def _authority(self) -> Certificate:
+    def _authority(self, name: str) -> Certificate:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes
 
         made: Certificate = (
-            self._builder(_name("kubernetes"), self._key, 10 * _YEAR_S)
+            self._builder(_name(name), self._key, 10 * _YEAR_S)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_key_usage(signs=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)

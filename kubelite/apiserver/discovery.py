@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
+import msgspec
+
+from kubelite.api.apiservices import group_priority
 from kubelite.api.custom import version_rank
 from kubelite.api.scheme import Resource, Scheme
 
@@ -33,29 +36,31 @@ _VERBS = {
     "exec": ["create", "get"],
     "attach": ["create", "get"],
     "portforward": ["create", "get"],
+    "proxy": ["create", "delete", "get", "patch", "update"],
 }
 _STATE = ["get", "patch", "update"]
-#: Not served though named by the scheme: a proxy into pods, services and nodes.
-_UNSERVED = frozenset({"proxy"})
-#: Groups in the order in which clients prefer them; others follow by name.
-_ORDER = (
-    "apiregistration.k8s.io",
-    "apps",
-    "events.k8s.io",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-)
-_ORDER_REST = ("batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io")
-
+#: The options of a proxied request, by the resource. Source: kubernetes pkg/apis/core/register.go
+_PROXIES = {"pods": "PodProxyOptions", "services": "ServiceProxyOptions", "nodes": "NodeProxyOptions"}
 Document = dict[str, Any]
 
 
-class Discovery:
-    """`scheme` gives the present one; documents are made when first asked for."""
+class RemoteGroup(msgspec.Struct):
+    """A group that another server serves: each version's part of the aggregated document, and where its OpenAPI is."""
 
-    def __init__(self, scheme: Callable[[], Scheme]) -> None:
+    priority: int
+    versions: dict[str, Document]
+    openapi: dict[str, str]
+
+
+Remotes = Callable[[], Mapping[str, RemoteGroup]]
+
+
+class Discovery:
+    """`scheme` and `remotes` give the present ones."""
+
+    def __init__(self, scheme: Callable[[], Scheme], remotes: Remotes = dict) -> None:
         self._scheme = scheme
+        self._remotes = remotes
         self._made_of: Scheme | None = None
         self._groups: dict[str, dict[str, list[Resource]]] = {}
 
@@ -66,12 +71,12 @@ class Discovery:
 
     def groups(self) -> Document:
         """/apis"""
-        found = [_group(name, versions) for name, versions in self._current().items() if name]
+        found = [_group(name, versions) for name, versions in self._versions().items() if name]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": found}
 
     def group(self, name: str) -> Document | None:
         """/apis/{group}"""
-        versions = self._current().get(name)
+        versions = self._versions().get(name)
         return {"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)} if versions and name else None
 
     def resources(self, group: str, version: str) -> Document | None:
@@ -86,17 +91,39 @@ class Discovery:
 
     def aggregated(self, *, core: bool, version: str) -> Document:
         """The whole of /api or /apis in one document."""
-        items = [_aggregated_group(name, versions) for name, versions in self._current().items() if bool(name) != core]
+        here, remotes = self._current(), self._remotes()
+        items = []
+        for name in self._versions():
+            if bool(name) != core:
+                item = _aggregated_group(name, here.get(name, {}))
+                item["versions"] += remotes[name].versions.values() if name in remotes else ()
+                items.append(item)
         api_version = f"apidiscovery.k8s.io/{version}"
         return {"kind": "APIGroupDiscoveryList", "apiVersion": api_version, "metadata": {}, "items": items}
 
     def paths(self) -> list[str]:
         """The paths under /apis, for the answer to an unknown one."""
         found = ["/api", "/api/v1", "/apis", "/apis/"]
-        for name, versions in self._current().items():
+        for name, versions in self._versions().items():
             if name:
                 found += [f"/apis/{name}", *(f"/apis/{name}/{version}" for version in versions)]
         return sorted(found)
+
+    def _versions(self) -> dict[str, Sequence[str]]:
+        """The versions of every group, in the order in which clients prefer them."""
+        here, remotes = self._current(), self._remotes()
+        if not remotes:
+            return {name: tuple(versions) for name, versions in here.items()}
+
+        def rank(name: str) -> tuple[int, str]:
+            return -max(
+                remotes[name].priority if name in remotes else 0, group_priority(name) if name in here else 0
+            ), name
+
+        return {
+            name: (*here.get(name, ()), *(remotes[name].versions if name in remotes else ()))
+            for name in sorted({*here, *remotes}, key=rank)
+        }
 
     def _current(self) -> dict[str, dict[str, list[Resource]]]:
         scheme = self._scheme()
@@ -105,8 +132,7 @@ class Discovery:
             for resource in scheme:
                 if resource.served:
                     groups.setdefault(resource.group, {}).setdefault(resource.version, []).append(resource)
-            rank = {name: at for at, name in enumerate(("", *_ORDER, *_ORDER_REST))}
-            order = sorted(groups, key=lambda name: (rank.get(name, len(rank)), name))
+            order = sorted(groups, key=lambda name: (-group_priority(name), name))
             self._groups = {
                 name: dict(sorted(groups[name].items(), key=lambda item: version_rank(item[0]))) for name in order
             }
@@ -119,13 +145,16 @@ def _place(resource: Resource, entry: Document) -> str:
     return resource.plural if resource.type.items_have_kind else str(entry["name"])
 
 
-def _group(name: str, versions: dict[str, Any]) -> Document:
+def _group(name: str, versions: Iterable[str]) -> Document:
     listed = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
     return {"name": name, "versions": listed, "preferredVersion": listed[0]}
 
 
-def _subresources(resource: Resource) -> Iterator[str]:
-    return (name for name in resource.subresources if name not in _UNSERVED)
+def _kind_of(resource: Resource, subresource: str) -> tuple[str, str, str]:
+    """What a subresource takes or gives: (group, version, kind)."""
+    if subresource == "proxy":
+        return "", "v1", _PROXIES[resource.plural]
+    return _KINDS.get(subresource, (resource.group, resource.version, resource.kind))
 
 
 def _entries(resource: Resource) -> Iterator[Document]:
@@ -144,9 +173,9 @@ def _entries(resource: Resource) -> Iterator[Document]:
         digest = hashlib.sha256(f"{resource.group_version}/{resource.kind}".encode()).digest()
         entry["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
     yield entry
-    for name in _subresources(resource):
+    for name in resource.subresources:
         sub: Document = {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced}
-        group, version, kind = _KINDS.get(name, (resource.group, resource.version, resource.kind))
+        group, version, kind = _kind_of(resource, name)
         if group != resource.group:
             sub |= {"group": group, "version": version}
         yield {**sub, "kind": kind, "verbs": _VERBS.get(name, _STATE)}
@@ -178,8 +207,8 @@ def _aggregated(resource: Resource) -> Document:
     if resource.categories:
         entry["categories"] = list(resource.categories)
     subresources = []
-    for name in _subresources(resource):
-        group, version, kind = _KINDS.get(name, (resource.group, resource.version, resource.kind))
+    for name in resource.subresources:
+        group, version, kind = _kind_of(resource, name)
         response = {"group": group, "version": version, "kind": kind}
         subresources.append({"subresource": name, "responseKind": response, "verbs": _VERBS.get(name, _STATE)})
     if subresources:

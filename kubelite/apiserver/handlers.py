@@ -7,20 +7,25 @@ Source: k8s.io/apiserver pkg/server/config.go DefaultBuildHandlerChain
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
 from kubelite.actor.clock import Clock
 from kubelite.api.custom import CustomObject
 from kubelite.api.errors import NotAcceptable, StatusError
+from kubelite.api.query import first
 from kubelite.api.scheme import Resource
 from kubelite.apiserver import media
+from kubelite.apiserver.aggregation import Aggregation
 from kubelite.apiserver.answers import TEXT, Answer, Call, Outcome, Request, answer_error
 from kubelite.apiserver.authn import Authenticator, BadImpersonation, impersonate
 from kubelite.apiserver.authz import Authorizer, attributes_of, forbidden
 from kubelite.apiserver.discovery import Discovery
+from kubelite.apiserver.handlers_aggregated import AggregatedHandlers, remote_groups
 from kubelite.apiserver.handlers_objects import ObjectHandlers
 from kubelite.apiserver.handlers_paths import PathHandlers
 from kubelite.apiserver.handlers_reviews import ReviewHandlers
@@ -31,6 +36,10 @@ from kubelite.apiserver.openapi import OpenApi
 from kubelite.apiserver.request import RequestInfo, method_not_allowed, not_found, parse_request
 from kubelite.apiserver.traffic import Flight, Traffic, is_long, labels_of
 from kubelite.client.streams import PodStreams
+
+if TYPE_CHECKING:
+    from kubelite.apiserver.audit import AuditLog, Record
+    from kubelite.apiserver.handlers_proxy import ProxyHandlers
 
 #: The methods of each subresource, as verbs. Source: the API reference of Kubernetes v1.33
 _STATE = frozenset({"get", "update", "patch"})
@@ -48,9 +57,15 @@ _SUBRESOURCE_VERBS = {
     "exec": frozenset({"get", "create"}),
     "attach": frozenset({"get", "create"}),
     "portforward": frozenset({"get", "create"}),
+    "proxy": frozenset({"get", "create", "update", "patch", "delete", ""}),  # OPTIONS is no verb
 }
 _STREAMS = frozenset({"log", "exec", "attach", "portforward"})
 _REVIEW_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+#: Source: k8s.io/api core/v1/lifecycle.go
+_DEPRECATED = {
+    ("", "ComponentStatus"): "v1 ComponentStatus is deprecated in v1.19+",
+    ("", "Endpoints"): "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
 _TOO_MANY = b"Too many requests, please try again later.\n"
 T = TypeVar("T")
 #: Gives the streams of the pods of a node.
@@ -61,23 +76,51 @@ class Handlers:
     """Answers every request. `handle` never raises a StatusError."""
 
     def __init__(
-        self, registry: Registry, authenticator: Authenticator, authorizer: Authorizer, streams: Streams, clock: Clock
+        self,
+        registry: Registry,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        streams: Streams,
+        clock: Clock,
+        *,
+        kubelet_context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        aggregation: Aggregation | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         self.health = Health()
         self._traffic = Traffic(clock)
         self._registry = registry
         self._authenticator = authenticator
         self._authorizer = authorizer
-        discovery = Discovery(lambda: registry.scheme)
+        self._audit = audit
+        self._aggregated = AggregatedHandlers(aggregation) if aggregation else None
+        remotes = partial(remote_groups, aggregation)
+        discovery = Discovery(lambda: registry.scheme, remotes)
         self._paths = PathHandlers(
-            discovery, OpenApi(lambda: registry.scheme), self.health, authenticator.service_accounts, self._traffic
+            discovery,
+            OpenApi(lambda: registry.scheme, remotes),
+            self.health,
+            authenticator.service_accounts,
+            self._traffic,
+            registry,
         )
         self._objects = ObjectHandlers(registry, clock)
         self._reviews = ReviewHandlers(authenticator, authorizer)
         self._streams = StreamHandlers(registry, streams, clock)
+        self._kubelet_context = kubelet_context
+        self._clock = clock
+        self._proxies: ProxyHandlers | None = None
 
     async def handle(self, request: Request, carry_out: Callable[[Outcome], Awaitable[T]]) -> T:
         """Answers through `carry_out`, which returns when the answer is given or its stream has ended."""
+        if self._audit is None:
+            return await self._answered(request, carry_out, None)
+        with self._audit.record(request) as record:
+            return await self._answered(request, carry_out, record)
+
+    async def _answered(
+        self, request: Request, carry_out: Callable[[Outcome], Awaitable[T]], record: Record | None
+    ) -> T:
         try:
             info = parse_request(request.method, request.path, request.query)
         except StatusError as error:
@@ -85,11 +128,11 @@ class Handlers:
         labels = labels_of(info, request.query, self._registry.scheme, request.headers.get("Content-Type", ""))
         with self._traffic.carry(labels, is_long=is_long(info)) as flight:
             try:
-                outcome = await self._handle(request, info, flight)
+                outcome = await self._handle(request, info, flight, record)
             except StatusError as error:
                 outcome = answer_error(error, self._error_media(request))
             flight.code = outcome.code if isinstance(outcome, Answer) else 200
-            return await carry_out(outcome)
+            return await (carry_out(outcome) if record is None else record.carry_out(outcome, carry_out))
 
     def _error_media(self, request: Request) -> media.Media:
         """Errors are said in plain words where a transformed or unknown form was asked for."""
@@ -99,22 +142,42 @@ class Handlers:
             return media.Media()
         return media.Media(form.type)
 
-    async def _handle(self, request: Request, info: RequestInfo, flight: Flight) -> Outcome:
+    async def _handle(self, request: Request, info: RequestInfo, flight: Flight, record: Record | None) -> Outcome:
+        if record is not None:
+            record.unknown(info)
         user = await self._authenticator.authenticate(request)
+        if record is not None:
+            request = record.received(user, info)
         try:
-            user = impersonate(user, request.headers, self._authorizer)
+            user = await impersonate(user, request.headers, self._authorizer)
         except BadImpersonation as error:
             text = f'Internal Server Error: "{request.path}": {error}\n'
             return Answer(code=500, body=text.encode(), type=TEXT)
+        if record is not None:
+            record.impersonated(user)
         if self._traffic.is_full(flight, user):
             return Answer(code=429, body=_TOO_MANY, type=TEXT, headers={"Retry-After": "1"})
-        asked = attributes_of(user, info)
-        if not (decision := self._authorizer.authorize(asked)).allowed:
+        asked = attributes_of(user, info, first(request.query, "fieldSelector"))
+        decision = await self._authorizer.authorize(asked)
+        if record is not None:
+            record.decided(decision)
+        if not decision.allowed:
             raise forbidden(asked, decision.reason)
-        call = Call(request=request, info=info, user=user)
+        call = Call(request=request, info=info, user=user, annotations=record.annotations if record else None)
+        if self._aggregated is not None and (remote := self._aggregated.find(info.path)) is not None:
+            return await self._aggregated.answer(call, remote)
         if not info.is_resource:
             return await self._paths.answer(call)
         return await self._resource(call)
+
+    def _proxy(self) -> ProxyHandlers:
+        """Loaded with the first request for it."""
+        if self._proxies is None:
+            from kubelite.apiserver.handlers_proxy import ProxyHandlers
+            from kubelite.apiserver.proxy_target import Targets
+
+            self._proxies = ProxyHandlers(Targets(self._registry, self._clock.randrange, self._kubelet_context))
+        return self._proxies
 
     async def _resource(self, call: Call) -> Outcome:
         info = call.info
@@ -127,18 +190,29 @@ class Handlers:
         _check_route(resource, info)
         if info.subresource in _STREAMS:
             return await self._streams.answer(call)
+        if info.subresource == "proxy":
+            return await self._proxy().answer(call)
         if resource.group in _REVIEW_GROUPS:
             return await self._reviews.answer(call, resource)
         outcome = await self._objects.answer(call, resource)
-        if issubclass(resource.type, CustomObject) and isinstance(outcome, Answer) and resource.type.definition.warning:
-            return replace(outcome, warnings=(resource.type.definition.warning, *outcome.warnings))
+        if isinstance(outcome, Answer) and (warning := _warning(resource)):
+            return replace(outcome, warnings=(warning, *outcome.warnings))
         return outcome
+
+
+def _warning(resource: Resource) -> str:
+    """What everybody who uses the kind is told."""
+    if issubclass(resource.type, CustomObject):
+        return resource.type.definition.warning
+    return _DEPRECATED.get((resource.group, resource.kind), "")
 
 
 def _check_route(resource: Resource, info: RequestInfo) -> None:
     """Raises: NotFound, MethodNotAllowed."""
     namespaces = resource.plural == "namespaces"
-    if (info.namespace and not resource.namespaced and not namespaces) or info.rest or not resource.served:
+    if (info.namespace and not resource.namespaced and not namespaces) or not resource.served:
+        raise not_found()
+    if info.rest and info.subresource != "proxy":
         raise not_found()
     if info.subresource:
         if info.subresource not in resource.subresources:

@@ -14,6 +14,7 @@ from kubelite.actor.clock import Clock
 from kubelite.api import (
     authentication_v1 as authentication,
     autoscaling_v1 as autoscaling,
+    codec,
     core_v1 as core,
     errors,
     policy_v1 as policy,
@@ -32,6 +33,8 @@ from kubelite.apiserver.request import (
     parse_list_params,
     parse_write_options,
 )
+from kubelite.apiserver.scale import scale_resource
+from kubelite.apiserver.watch_socket import wants_socket, watch_over_socket
 
 _PATCH_TYPES: dict[str, Literal["json", "merge", "strategic", "apply"]] = {
     "application/json-patch+json": "json",
@@ -80,8 +83,10 @@ class ObjectHandlers:
     async def _get(self, call: Call, resource: Resource, form: Media) -> Answer:
         info, namespace = call.info, self._namespace(call, resource)
         if info.subresource:
-            value = await self._registry.subresource_get(resource, info.name, namespace, info.subresource)
-            return answer_value(value, form)
+            value: Any = await self._registry.subresource_get(resource, info.name, namespace, info.subresource)
+            shown = scale_resource(resource) if info.subresource == "scale" else resource
+            revision = int(value.metadata.resource_version or 0)
+            return self._one(call, Entry(shown, codec.encode_stored(value), revision, value), form)
         return self._one(call, await self._registry.get(resource, info.name, namespace), form)
 
     def _one(self, call: Call, entry: Entry, form: Media, *, code: int = 200, ctx: Context | None = None) -> Answer:
@@ -116,7 +121,7 @@ class ObjectHandlers:
                 body = encode_list(resource, page)
         return Answer(body=media.encode(body, form), type=form.type)
 
-    def _watch(self, call: Call, resource: Resource, form: Media) -> Watching:
+    def _watch(self, call: Call, resource: Resource, form: Media) -> Outcome:
         if form.type != media.JSON:
             raise errors.NotAcceptable("406: Not Acceptable", StatusDetails())
         info, query = call.info, call.request.query
@@ -140,6 +145,9 @@ class ObjectHandlers:
         )
         feed.opened(self._registry.watch(resource, self._namespace(call, resource), params, feed))
         timeout = params.timeout_s or _MIN_WATCH_S + self._clock.randrange(_MIN_WATCH_S)
+        headers = call.request.headers
+        if wants_socket(headers):
+            return watch_over_socket(headers, feed, float(timeout))
         return Watching(feed=feed, type=media.JSON, timeout_s=float(timeout))
 
     # -- writes --------------------------------------------------------------------------------------------------------
@@ -259,13 +267,14 @@ def _context(call: Call, options: WriteOptions) -> Context:
         field_manager=options.field_manager,
         field_validation=options.field_validation,
         force=bool(options.force),
+        annotations=call.annotations,
     )
 
 
 def _delete_context(call: Call, options: DeleteOptions) -> Context:
     cause = f"{call.user.name} {call.request.method} {call.info.path}"
     dry_run = "All" in options.dry_run or "All" in call.request.query.get("dryRun", ())
-    return Context(user=call.user, cause=cause, dry_run=dry_run)
+    return Context(user=call.user, cause=cause, dry_run=dry_run, annotations=call.annotations)
 
 
 def _decode_patch(body: bytes, type_: str) -> Any:

@@ -14,6 +14,7 @@ from kubelite.apiserver.answers import TEXT, Answer, Call, answer_json
 from kubelite.apiserver.authn import TokenAuthenticator
 from kubelite.apiserver.discovery import Discovery
 from kubelite.apiserver.health import ROOTS, Health
+from kubelite.apiserver.interface import Registry
 from kubelite.apiserver.metrics import answer_metrics
 from kubelite.apiserver.openapi import OpenApi
 from kubelite.apiserver.request import method_not_allowed, not_found
@@ -33,12 +34,14 @@ class PathHandlers:
         health: Health,
         tokens: TokenAuthenticator | None,
         traffic: Traffic,
+        registry: Registry,
     ) -> None:
         self._discovery = discovery
         self._openapi = openapi
         self._health = health
         self._tokens = tokens
         self._traffic = traffic
+        self._registry = registry
 
     async def answer(self, call: Call) -> Answer:
         path = "/" + call.info.path.strip("/")
@@ -49,7 +52,7 @@ class PathHandlers:
             case ["healthz" | "livez" | "readyz", *_]:
                 found = self._health.answer(path, call.request.query)
             case ["metrics"]:
-                found = answer_metrics(self._traffic)
+                found = answer_metrics(self._traffic, VERSION, await self._registry.storage_metrics())
             case ["version"]:
                 found = answer_json(version(), self._form(call))
             case ["api" | "apis", *_]:

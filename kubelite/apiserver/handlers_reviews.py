@@ -40,37 +40,38 @@ class ReviewHandlers:
         review = typed_body(resource, body, Context(user=call.user))
         if resource.namespaced:
             review = check_address(resource, review, "", call.info.namespace)
-        return answer_value(await self._reviewed(call, review), form, code=201)
+        return answer_value(await self.review(review, call.user, call.info.namespace), form, code=201)
 
-    async def _reviewed(self, call: Call, review: Any) -> Object:
+    async def review(self, review: Any, user: User, namespace: str = "") -> Object:
+        """The review with its status, as `user` asked for it. Raises: Invalid, BadRequest."""
         match review:
             case authorization.SelfSubjectAccessReview():
                 _check_access(review.spec)
-                return replace(review, status=self._access(call.user, review.spec))
+                return replace(review, status=await self._access(user, review.spec))
             case authorization.LocalSubjectAccessReview():
-                _check_local(review, call.info.namespace)
-                return replace(review, status=self._access(_subject(review.spec), review.spec))
+                _check_local(review, namespace)
+                return replace(review, status=await self._access(_subject(review.spec), review.spec))
             case authorization.SubjectAccessReview():
                 _check_access(review.spec, subject=True)
-                return replace(review, status=self._access(_subject(review.spec), review.spec))
+                return replace(review, status=await self._access(_subject(review.spec), review.spec))
             case authorization.SelfSubjectRulesReview():
                 if not review.spec.namespace:
                     raise errors.BadRequest("no namespace on request")
                 spec = authorization.SelfSubjectRulesReviewSpec()
-                return replace(review, spec=spec, status=self._rules(call.user, review.spec.namespace))
+                return replace(review, spec=spec, status=self._rules(user, review.spec.namespace))
             case authentication.SelfSubjectReview():
-                return replace(review, status=authentication.SelfSubjectReviewStatus(user_info=_info(call.user)))
+                return replace(review, status=authentication.SelfSubjectReviewStatus(user_info=_info(user)))
             case authentication.TokenReview():
                 return replace(review, status=await self._token(review.spec))
             case _:
                 raise method_not_allowed()
 
-    def _access(self, user: User, spec: _AccessSpec) -> authorization.SubjectAccessReviewStatus:
-        decision = self._authorizer.authorize(_attributes(user, spec))
+    async def _access(self, user: User, spec: _AccessSpec) -> authorization.SubjectAccessReviewStatus:
+        decision = await self._authorizer.authorize(_attributes(user, spec))
         return authorization.SubjectAccessReviewStatus(allowed=decision.allowed, reason=decision.reason)
 
     def _rules(self, user: User, namespace: str) -> authorization.SubjectRulesReviewStatus:
-        rules = self._authorizer.rules_for(user, namespace)
+        held = self._authorizer.rules_for(user, namespace)
         resources = [
             authorization.ResourceRule(
                 verbs=rule.verbs,
@@ -78,15 +79,20 @@ class ReviewHandlers:
                 resources=rule.resources,
                 resource_names=rule.resource_names,
             )
-            for rule in rules
+            for rule in held.rules
             if rule.resources
         ]
         paths = [
             authorization.NonResourceRule(verbs=rule.verbs, non_resource_urls=rule.non_resource_urls)
-            for rule in rules
+            for rule in held.rules
             if rule.non_resource_urls
         ]
-        return authorization.SubjectRulesReviewStatus(resource_rules=tuple(resources), non_resource_rules=tuple(paths))
+        return authorization.SubjectRulesReviewStatus(
+            resource_rules=tuple(resources),
+            non_resource_rules=tuple(paths),
+            incomplete=bool(held.problem),
+            evaluation_error=held.problem,
+        )
 
     async def _token(self, spec: authentication.TokenReviewSpec) -> authentication.TokenReviewStatus:
         if not spec.token:
@@ -113,7 +119,15 @@ def _attributes(user: User, spec: _AccessSpec) -> Attributes:
         subresource=asked.subresource,
         namespace=asked.namespace,
         name=asked.name,
+        field_selector=_field_selector(asked.field_selector),
     )
+
+
+def _field_selector(asked: authorization.FieldSelectorAttributes | None) -> str:
+    if asked is None or asked.raw_selector:
+        return asked.raw_selector if asked else ""
+    equal = [each for each in asked.requirements if each.operator == "In" and len(each.values) == 1]
+    return ",".join(f"{each.key}={each.values[0]}" for each in equal)
 
 
 def _subject(spec: authorization.SubjectAccessReviewSpec) -> User:

@@ -6,26 +6,16 @@ Source: kubernetes pkg/registry/core/pod/{strategy.go,rest}, pkg/apis/core/valid
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 from kubelite.actor.clock import Clock
-from kubelite.api import channels, core_v1 as core
-from kubelite.api.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT
-from kubelite.api.errors import BadRequest, FieldError, Forbidden, ServiceUnavailable, invalid
-from kubelite.api.timestamp import parse_rfc3339
-from kubelite.apiserver.answers import TEXT, Answer, Call, Flowing, Headers, Outcome, Upgraded, Wire
-from kubelite.apiserver.forwarding import SpdyForwarding, TunnelWire, forward_channels
+from kubelite.api import core_v1 as core
+from kubelite.api.errors import BadRequest, ServiceUnavailable
+from kubelite.api.query import first, flag
+from kubelite.apiserver.answers import TEXT, Answer, Call, Flowing, Outcome
 from kubelite.apiserver.interface import Registry
-from kubelite.apiserver.request import Query, first, flag, parse_integer
-from kubelite.apiserver.streaming import Session, SpdySession, WebSocketSession, bridge_exec
-from kubelite.client.streams import ExecStream, LogOptions, PodStreams
-
-_SPDY = "SPDY/3.1"
-_STREAM_VERSION = "X-Stream-Protocol-Version"
-#: The SPDY forms of exec. The older ones tell an exit in plain text.
-_SPDY_EXEC = ("v4.channel.k8s.io",)
-_SPDY_FORWARD = ("portforward.k8s.io",)
+from kubelite.client.stream_requests import exec_channels, exec_upgrade, forward_upgrade, parse_log_options
+from kubelite.client.streams import PodStreams
 
 
 class StreamHandlers:
@@ -76,20 +66,12 @@ class StreamHandlers:
         query, meta = call.request.query, pod.metadata
         attach = call.info.subresource == "attach"
         stdin, tty = flag(query, "stdin"), flag(query, "tty")
-        wanted = {ERROR}
-        wanted |= {channel for channel, name in ((STDIN, "stdin"), (STDOUT, "stdout")) if flag(query, name)}
-        if flag(query, "stderr") and not tty:
-            wanted.add(STDERR)
-        if tty:
-            wanted.add(RESIZE)
-        if not wanted & {STDIN, STDOUT, STDERR}:
-            raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
+        wanted = exec_channels(stdin=stdin, stdout=flag(query, "stdout"), stderr=flag(query, "stderr"), tty=tty)
         container = choose_container(pod, first(query, "container"))
         if pod.status.phase in ("Succeeded", "Failed"):
             what = "attach to" if attach else "exec into"
             raise BadRequest(f"cannot {what} a container in a completed pod; current phase is {pod.status.phase}")
         streams = self._node(pod)
-        headers, websocket, protocol = _negotiate(call.request.headers, channels.EXEC_PROTOCOLS, _SPDY_EXEC)
         if attach:
             opened = streams.attach(meta.namespace, meta.name, container, stdin=stdin, tty=tty)
         else:
@@ -97,74 +79,17 @@ class StreamHandlers:
             if not command:
                 raise BadRequest("you must specify at least one command for the container")
             opened = streams.exec(meta.namespace, meta.name, container, command, stdin=stdin, tty=tty)
-
-        async def run(wire: Wire, stream: ExecStream) -> None:
-            session: Session
-            if websocket:
-                session = WebSocketSession(wire, protocol)
-                await session.send(STDOUT if STDOUT in wanted else ERROR, b"")  # tells the client that it is connected
-            else:
-                session = spdy = SpdySession(wire)
-                await spdy.open(wanted)
-            await bridge_exec(session, stream)
-
-        return Upgraded(headers=headers, open=opened, run=run)
+        return exec_upgrade(call.request.headers, opened, wanted)
 
     # -- port-forward --------------------------------------------------------------------------------------------------
 
     def _forward(self, call: Call, pod: core.Pod) -> Outcome:
         streams, meta = self._node(pod), pod.metadata
-        headers, websocket, protocol = _negotiate(call.request.headers, channels.PORT_PROTOCOLS, _SPDY_FORWARD)
 
         def dial(port: int) -> Any:
             return streams.dial(meta.namespace, meta.name, port)
 
-        ports: list[int] = []
-        if protocol == channels.V4:
-            ports = _ports(call.request.query)
-
-        async def run(wire: Wire, _: None) -> None:
-            if protocol == channels.V4:
-                await forward_channels(wire, ports, dial)
-            else:
-                await SpdyForwarding(TunnelWire(wire) if websocket else wire, dial).run()
-
-        return Upgraded(headers=headers, open=nullcontext(), run=run)
-
-
-def _ports(query: Query) -> list[int]:
-    """Raises: BadRequest."""
-    found = [int(text) for value in query.get("ports", ()) for text in value.split(",") if text.isdigit()]
-    if not found or any(not 0 < port < 65536 for port in found):
-        raise BadRequest("you must specify at least 1 port, each between 1 and 65535")
-    return found
-
-
-def _negotiate(headers: Headers, websocket: tuple[str, ...], spdy: tuple[str, ...]) -> tuple[dict[str, str], bool, str]:
-    """(headers of the 101, whether it is a WebSocket, protocol). Raises: BadRequest, Forbidden."""
-    upgrade = headers.get("Upgrade", "").lower()
-    if "upgrade" not in headers.get("Connection", "").lower() or upgrade not in ("websocket", _SPDY.lower()):
-        raise BadRequest("Upgrade request required")
-    name = "Sec-WebSocket-Protocol" if upgrade == "websocket" else _STREAM_VERSION
-    offered = [part.strip() for value in headers.getall(name, []) for part in value.split(",")]
-    served = websocket if upgrade == "websocket" else spdy
-    if not (protocol := channels.choose(offered, served)):
-        listed = " ".join(served)
-        raise Forbidden(
-            f"unable to upgrade: unable to negotiate protocol: client supports [{' '.join(offered)}],"
-            f" server accepts [{listed}]"
-        )
-    if upgrade == "websocket":
-        key = headers.get("Sec-WebSocket-Key", "")
-        if not key or headers.get("Sec-WebSocket-Version", "") != "13":
-            raise BadRequest("Upgrade request required")
-        accept = channels.accept_key(key)
-        return (
-            {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept, name: protocol},
-            True,
-            protocol,
-        )
-    return {"Connection": "Upgrade", "Upgrade": _SPDY, name: protocol}, False, protocol
+        return forward_upgrade(call.request.headers, call.request.query, dial)
 
 
 def choose_container(pod: core.Pod, name: str) -> str:
@@ -182,39 +107,3 @@ def choose_container(pod: core.Pod, name: str) -> str:
     if init:
         message += f" or one of the init containers: [{' '.join(init)}]"
     raise BadRequest(message)
-
-
-def parse_log_options(query: Query, pod: str, now: float) -> LogOptions:
-    """Raises: Invalid, BadRequest."""
-    tail, limit = parse_integer(query, "tailLines"), parse_integer(query, "limitBytes")
-    since_s, since_time = parse_integer(query, "sinceSeconds"), first(query, "sinceTime")
-    wrong = []
-    if tail is not None and tail < 0:
-        wrong.append(_wrong("tailLines", tail, "must be greater than or equal to 0"))
-    if limit is not None and limit < 1:
-        wrong.append(_wrong("limitBytes", limit, "must be greater than 0"))
-    if since_s is not None and since_time:
-        detail = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"
-        wrong.append(FieldError("FieldValueForbidden", "", detail))
-    elif since_s is not None and since_s < 1:
-        wrong.append(_wrong("sinceSeconds", since_s, "must be greater than 0"))
-    if wrong:
-        raise invalid("", "PodLogOptions", pod, wrong)
-    since = now - since_s if since_s is not None else None
-    if since_time:
-        try:
-            since = parse_rfc3339(since_time)
-        except ValueError:
-            raise BadRequest(f'parsing time "{since_time}": not an RFC 3339 time') from None
-    return LogOptions(
-        follow=flag(query, "follow"),
-        timestamps=flag(query, "timestamps"),
-        tail_lines=tail,
-        since=since,
-        limit_bytes=limit,
-        stream=first(query, "stream") or "All",
-    )
-
-
-def _wrong(field: str, value: int, why: str) -> FieldError:
-    return FieldError("FieldValueInvalid", field, f"Invalid value: {value}: {why}")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kubelite.api.query import Query
 from kubelite.apiserver.answers import TEXT, Answer
-from kubelite.apiserver.request import Query
 
 #: Gives what is wrong, or an empty string.
 Check = Callable[[], str]

@@ -27,7 +27,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """What a write carries beside its body. `warn` collects texts for Warning headers."""
+    """What a write carries beside its body. `warnings` collects texts for Warning headers, `annotations` what admission notes
+
+    for the audit log, if there is one.
+    """
 
     user: User
     cause: str = ""
@@ -36,14 +39,24 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     field_validation: Literal["Ignore", "Warn", "Strict"] = "Ignore"
     force: bool = False
     warnings: list[str] = msgspec.field(default_factory=list)
+    annotations: dict[str, str] | None = None
 
 
 class Entry:
     """A stored object at a revision: decoded at most once, framed at most once, shared by everybody."""
 
-    __slots__ = ("_frames", "_object", "_wire", "resource", "revision", "stored")
+    __slots__ = ("_frames", "_object", "_wire", "is_stale", "resource", "revision", "stored")
 
-    def __init__(self, resource: Resource, stored: bytes, revision: int, obj: Object | None = None) -> None:
+    def __init__(
+        self,
+        resource: Resource,
+        stored: bytes,
+        revision: int,
+        obj: Object | None = None,
+        *,
+        is_stale: bool = False,  # stored in a version that would not be written today
+    ) -> None:
+        self.is_stale = is_stale
         self.resource = resource
         self.stored = stored
         self.revision = revision
@@ -179,7 +192,21 @@ class Registry(Protocol):
     ) -> TypedValue:
         """binding, eviction, token: the answer's value."""
 
+    async def storage_metrics(self) -> str:
+        """What the store has to say for /metrics."""
+
     def watch(self, resource: Resource, namespace: str, params: ListParams, sink: WatchSink) -> WatchHandle:
         """Raises: Expired, BadRequest (bad selector or version). With resourceVersion "" or "0" starts with the present
 
         objects as ADDED, then changes, as upstream."""
+
+
+class Computed(Protocol):
+    """Objects that nobody stores: they are made when somebody asks, and can be neither watched nor written."""
+
+    @property
+    def resources(self) -> Sequence[Resource]: ...
+    async def get(self, resource: Resource, name: str, namespace: str) -> Entry:
+        """Raises: NotFound."""
+
+    async def list(self, resource: Resource, namespace: str, params: ListParams) -> Page: ...

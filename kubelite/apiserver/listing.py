@@ -51,13 +51,22 @@ class ContinueExpired(Expired):
         return msgspec.structs.replace(super().status(), metadata=ListMeta(continue_=self._token))
 
 
-def parse_version(text: str, prefix: str = "") -> int:
-    """A resourceVersion as a revision; "" is 0. Raises: Unknown."""
+def parse_version(text: str) -> int:
+    """The resourceVersion of an object as a revision; "" is 0. Raises: Unknown."""
     if not text:
         return 0
     if not text.isascii() or not text.isdigit():
-        raise Unknown(f'{prefix}strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise Unknown(f'strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
+
+
+def parse_wanted(text: str) -> int:
+    """The resourceVersion of a list or watch as a revision; "" is 0. Raises: BadRequest."""
+    try:
+        return parse_version(text)
+    except Unknown as error:
+        why = f'resourceVersion: Invalid value: "{text}": {error.message}'
+        raise BadRequest(f"invalid resource version: {why}") from None
 
 
 def encode_token(revision: int, start: str) -> str:
@@ -130,7 +139,7 @@ async def read_page(store: Store, entries: EntryCache, resource: Resource, names
     """The list that `params` asks for. Raises: BadRequest, Invalid, Expired, Timeout."""
     check_list_params(params)
     selection = parse_selection(resource, params)
-    prefix = f"{resource.prefix}{namespace}/" if namespace and resource.namespaced else resource.prefix
+    prefix = resource.prefix_of(namespace)
     revision = _revision(store, params)
     start = prefix
     if params.continue_:
@@ -149,7 +158,7 @@ async def read_page(store: Store, entries: EntryCache, resource: Resource, names
 
 def _revision(store: Store, params: ListParams) -> int:
     """0 for the present state."""
-    wanted = parse_version(params.resource_version, f'resourceVersion: Invalid value: "{params.resource_version}": ')
+    wanted = parse_wanted(params.resource_version)
     if wanted > store.revision:
         raise too_large(wanted, store.revision)
     exact = params.resource_version_match == "Exact" or (not params.resource_version_match and params.limit > 0)
@@ -160,7 +169,7 @@ async def _read_one(
     store: Store, entries: EntryCache, resource: Resource, namespace: str, selection: Selection, revision: int
 ) -> Page:
     found = await store.range(resource.key(selection.name, namespace), revision=revision)
-    kept = tuple(entries.of(resource, record) for record in found.records)
+    kept = await entries.load(resource, found.records)
     return Page(tuple(entry for entry in kept if selection.matches(entry.object)), found.revision)
 
 
@@ -180,8 +189,8 @@ async def _read_from(
         chunk = 0 if not limit else limit - len(kept) if selection.everything else max(limit, _CHUNK)
         found = await store.range(start, end, revision=revision, limit=chunk)
         revision = revision or found.revision
-        for index, record in enumerate(found.records):
-            entry = entries.of(resource, record)
+        loaded = await entries.load(resource, found.records)
+        for index, (record, entry) in enumerate(zip(found.records, loaded, strict=True)):
             if not selection.everything and not selection.matches(entry.object):
                 continue
             kept.append(entry)

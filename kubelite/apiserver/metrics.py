@@ -17,25 +17,27 @@ if TYPE_CHECKING:
 
 _NAMES = Labels._fields
 _COMPONENT = "apiserver"
+_STREAMS = frozenset({"WATCH", "CONNECT"})
 
 
-def answer_metrics(traffic: Traffic) -> Answer:
-    """The answer to GET /metrics."""
+def answer_metrics(traffic: Traffic, version: str, storage: str) -> Answer:
+    """The answer to GET /metrics; `storage` is what the store has to say."""
     from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
     registry = CollectorRegistry()
-    registry.register(_Requests(traffic))
+    registry.register(_Requests(traffic, version))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    return Answer(body=generate_latest(registry), type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Answer(body=generate_latest(registry) + storage.encode(), type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 class _Requests:
     """Implements the library's Collector."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, version: str) -> None:
         self._traffic = traffic
+        self._version = version
 
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -50,9 +52,18 @@ class _Requests:
         durations = HistogramMetricFamily(
             "apiserver_request_duration_seconds", "How long requests took.", labels=labels
         )
+        judged = HistogramMetricFamily(
+            "apiserver_request_sli_duration_seconds", "How long requests took, streams apart.", labels=labels
+        )
         for series, found in traffic.durations.items():
             durations.add_metric((_COMPONENT, *series), list(_cumulative(found)), found.total_s)
+            if series.verb not in _STREAMS:
+                judged.add_metric((_COMPONENT, *series), list(_cumulative(found)), found.total_s)
         yield durations
+        yield judged
+        build = GaugeMetricFamily("kubernetes_build_info", "Always 1; labels tell what runs.", labels=("git_version",))
+        build.add_metric((f"{self._version}+kubelite",), 1)
+        yield build
         flying = GaugeMetricFamily(
             "apiserver_current_inflight_requests", "Requests being answered, streams apart.", labels=("request_kind",)
         )

@@ -17,6 +17,7 @@ from kubelite.api.errors import NotAcceptable
 from kubelite.api.meta import DeleteOptions, Object, Status, StatusDetails
 from kubelite.api.scheme import Resource, Scheme
 from kubelite.apiserver.answers import Answer, Request
+from kubelite.apiserver.discovery import Remotes
 from kubelite.apiserver.media import JSON, parse_accept
 
 _V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
@@ -26,8 +27,11 @@ _INFO = {"title": "Kubernetes", "version": "v1.33"}
 
 
 class OpenApi:
-    def __init__(self, scheme: Callable[[], Scheme]) -> None:
+    """`scheme` gives the present one, `remotes` what other servers serve."""
+
+    def __init__(self, scheme: Callable[[], Scheme], remotes: Remotes = dict) -> None:
         self._scheme = scheme
+        self._remotes = remotes
         self._made_of: Scheme | None = None
         self._documents: dict[str, bytes] = {}
 
@@ -38,7 +42,7 @@ class OpenApi:
             case ["v2"]:
                 return self._v2(accepted)
             case ["v3"]:
-                return Answer(body=self._document("v3", self._index))
+                return self._roots()
             case ["v3", *path]:
                 name = "/".join(path)
                 if name not in self._groups():
@@ -65,6 +69,15 @@ class OpenApi:
                 root = "apis" if resource.group else "api"
                 groups.setdefault(f"{root}/{resource.group_version}", []).append(resource)
         return groups
+
+    def _roots(self) -> Answer:
+        elsewhere = [group.openapi for group in self._remotes().values() if group.openapi]
+        if not elsewhere:
+            return Answer(body=self._document("v3", self._index))
+        paths = self._index()["paths"]
+        for documents in elsewhere:
+            paths |= {name: {"serverRelativeURL": url} for name, url in documents.items()}
+        return Answer(body=msgspec.json.encode({"paths": dict(sorted(paths.items()))}))
 
     def _index(self) -> dict[str, Any]:
         paths = {}

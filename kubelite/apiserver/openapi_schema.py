@@ -15,6 +15,7 @@ from kubelite.api.meta import Object
 from kubelite.api.scheme import Resource
 from kubelite.api.shapes import Field, Shape, fields_of
 from kubelite.apiserver import custom_openapi as custom
+from kubelite.apiserver.descriptions import field_meaning, type_meaning
 
 Version = Literal["v2", "v3"]
 Schema = dict[str, Any]
@@ -80,12 +81,19 @@ class Schemas:
 
             return custom.object_schema(type_.definition, self._reference(ObjectMeta), v2=self._version == "v2")
         fields = fields_of(type_)
-        properties = {name: self._property(field) for name, field in fields.items()}
+        properties = {
+            name: self._described(self._property(field), field_meaning(type_, name)) for name, field in fields.items()
+        }
         schema: Schema = {"type": "object"}
+        if meaning := type_meaning(type_):
+            schema["description"] = meaning
         if issubclass(type_, Object):
             group, _, version = type_.api_version.rpartition("/")
             kind = {"group": group, "version": version, "kind": type_.kind}
-            properties = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, **properties}
+            heads = {
+                name: {"description": field_meaning(type_, name), "type": "string"} for name in ("apiVersion", "kind")
+            }
+            properties = {**heads, **properties}
             schema["x-kubernetes-group-version-kind"] = [kind]
         if properties:
             schema["properties"] = properties
@@ -96,14 +104,18 @@ class Schemas:
     def _list(self, resource: Resource) -> None:
         from kubelite.api.meta import ListMeta
 
+        shapes = {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": self._reference(ListMeta),
+            "items": {"type": "array", "items": self._reference(resource.type)},
+        }
         self._found[schema_name(resource.type).removesuffix(resource.kind) + resource.list_kind] = {
+            "description": f"A list of objects of kind {resource.kind}.",
             "type": "object",
             "required": ["items"],
             "properties": {
-                "apiVersion": {"type": "string"},
-                "kind": {"type": "string"},
-                "metadata": self._reference(ListMeta),
-                "items": {"type": "array", "items": self._reference(resource.type)},
+                name: self._described(shape, field_meaning(resource.type, name)) for name, shape in shapes.items()
             },
             "x-kubernetes-group-version-kind": [group_version_kind(resource, resource.list_kind)],
         }
@@ -124,6 +136,14 @@ class Schemas:
         if extra and "$ref" in schema and self._version == "v3":
             return {"allOf": [schema], **extra}
         return {**schema, **extra}
+
+    def _described(self, schema: Schema, meaning: str) -> Schema:
+        """A reference cannot say anything beside itself in v3, and stands in an allOf."""
+        if not meaning:
+            return schema
+        if "$ref" in schema and self._version == "v3":
+            return {"description": meaning, "allOf": [schema]}
+        return {"description": meaning, **schema}
 
     def _of(self, shape: Shape) -> Schema:
         match shape.kind:

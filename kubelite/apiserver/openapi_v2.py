@@ -87,6 +87,8 @@ def _schema_parts(schema: Mapping[str, Any]) -> Iterator[bytes]:
         yield _text(1, schema["$ref"])
     if "format" in schema:
         yield _text(2, schema["format"])
+    if "description" in schema:
+        yield _text(4, schema["description"])
     for name in schema.get("required", ()):
         yield _text(19, name)
     if "additionalProperties" in schema:

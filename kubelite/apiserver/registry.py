@@ -1,18 +1,17 @@
-"""The objects: every read and write of the API between the HTTP side and the store.
+"""The objects: every read (`registry_reads`) and write of the API between the HTTP side and the store.
 
 A write is: the current state, the request merged into it, defaults, admission, the kind's strategy, validation, one encoding,
 and one transaction that holds only if the state is still the one that was read. A lost race is tried again with the new
 state, unless the client named the state it knew: then it is a Conflict. A write that would change no byte is none.
-Store errors become API errors here and in `listing` and `watching`, nowhere else.
+Store errors become API errors in `registry_reads`, `commits`, `listing` and `watching`, nowhere else.
 Source: k8s.io/apiserver pkg/registry/generic/registry/store.go, pkg/endpoints/handlers/{create,update,patch,delete}.go
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import anyio
 import msgspec
 from msgspec.structs import replace
 
@@ -29,21 +28,28 @@ from kubelite.apiserver.allocator import ServiceAllocator
 from kubelite.apiserver.commits import Commits
 from kubelite.apiserver.custom_strategy import check_creatable
 from kubelite.apiserver.deletion import check_options, check_preconditions, compute_deletion, finished
-from kubelite.apiserver.entries import EntryCache
-from kubelite.apiserver.interface import Context, Entry, ListParams, Page, PatchRequest, WatchHandle, WatchSink
-from kubelite.apiserver.listing import parse_version, read_error, read_page
+from kubelite.apiserver.interface import (
+    Context,
+    Entry,
+    ListParams,
+    Page,
+    PatchRequest,
+    User,
+)
+from kubelite.apiserver.listing import parse_version
 from kubelite.apiserver.merging import Merger
+from kubelite.apiserver.registry_reads import ObjectReader
 from kubelite.apiserver.request_body import check_address, typed_body
 from kubelite.apiserver.scale import apply_scale, compute_scale, scale_resource
 from kubelite.apiserver.signing import SigningKey
 from kubelite.apiserver.strategy import compute_created, compute_updated, strategy_of
-from kubelite.apiserver.subresources import create_subresource
 from kubelite.apiserver.tokens import ServiceAccountTokens
-from kubelite.apiserver.watching import open_watch
-from kubelite.store.store import Store, StoreError
+from kubelite.store.store import Store
 
 #: How often a write that needs no particular state tries again after losing a race. Each loss is somebody else's progress.
 _ATTEMPTS = 32
+#: The groups of questions, which nobody stores.
+_REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 #: How often a generated name is drawn again when it is taken.
 _NAMES = 8
 
@@ -57,7 +63,7 @@ class Write(msgspec.Struct, frozen=True):
     is_apply: bool = False
 
 
-class ObjectRegistry:
+class ObjectRegistry(ObjectReader):
     """Implements `interface.Registry` over a store. All calls belong to one event loop."""
 
     def __init__(
@@ -70,60 +76,12 @@ class ObjectRegistry:
         scheme: Scheme | None = None,
         signing_key: SigningKey | None = None,
     ) -> None:
-        self.store = store
+        super().__init__(store, scheme)
         self.clock = clock
-        self.entries = EntryCache()
         self.tokens = ServiceAccountTokens(self, clock, signing_key or SigningKey())
-        self._built_in = self._scheme = scheme or Scheme()
-        self._scheme_changed = anyio.Event()
+        self.review: Callable[[Object, User, str], Awaitable[Object]] | None = None  #: answers questions about rights
         self._admission = admission
         self._commits = Commits(store, clock, self.entries, allocator, self)
-
-    @property
-    def scheme(self) -> Scheme:
-        return self._scheme
-
-    def serve_custom(self, resources: Iterable[Resource]) -> None:
-        """From now on these custom resources are served, and no others."""
-        self._scheme = self._built_in.with_resources(resources)
-        changed, self._scheme_changed = self._scheme_changed, anyio.Event()
-        changed.set()
-
-    async def scheme_changed(self) -> None:
-        """Returns when other resources are served."""
-        await self._scheme_changed.wait()
-
-    # -- reads ---------------------------------------------------------------------------------------------------------
-
-    async def get(self, resource: Resource, name: str, namespace: str = "", *, revision: int = 0) -> Entry:
-        entry = await self.find_entry(resource, name, namespace, revision=revision)
-        if entry is None:
-            raise errors.not_found(resource.group, resource.plural, name)
-        return entry
-
-    async def find_entry(
-        self, resource: Resource, name: str, namespace: str = "", *, revision: int = 0
-    ) -> Entry | None:
-        try:
-            found = await self.store.range(resource.key(name, namespace), revision=revision)
-        except StoreError as error:
-            raise read_error(error, revision, self.store.revision) from error
-        return self.entries.of(resource, found.records[0]) if found.records else None
-
-    async def find(self, type_: type[Object], name: str, namespace: str = "") -> Any | None:
-        """The typed object, or None: what admission looks up."""
-        entry = await self.find_entry(self._scheme.of(type_), name, namespace)
-        return entry.object if entry else None
-
-    async def find_all(self, type_: type[Object], namespace: str = "") -> list[Any]:
-        page = await self.list(self._scheme.of(type_), namespace, ListParams())
-        return [entry.object for entry in page.entries]
-
-    async def list(self, resource: Resource, namespace: str, params: ListParams) -> Page:
-        return await read_page(self.store, self.entries, resource, namespace, params)
-
-    def watch(self, resource: Resource, namespace: str, params: ListParams, sink: WatchSink) -> WatchHandle:
-        return open_watch(self.store, self.entries, resource, namespace, params, sink)
 
     # -- create --------------------------------------------------------------------------------------------------------
 
@@ -131,6 +89,9 @@ class ObjectRegistry:
         self, resource: Resource, namespace: str, body: Object | dict[str, Any], ctx: Context, *, name: str = ""
     ) -> Entry:
         check_creatable(resource.type)
+        if self.review is not None and resource.group in _REVIEWS:
+            reviewed = await self.review(typed_body(resource, body, ctx), ctx.user, namespace)
+            return Entry(resource, codec.encode_stored(reviewed), 0, reviewed)
         obj = check_address(resource, typed_body(resource, body, ctx), name, namespace)
         if obj.metadata.resource_version:
             raise errors.Unknown("resourceVersion should not be set on objects to be created")
@@ -147,6 +108,7 @@ class ObjectRegistry:
             user=ctx.user,
             dry_run=ctx.dry_run,
             warnings=ctx.warnings,
+            annotations=ctx.annotations,
         )
         obj = await self._admission.admit(attributes, obj, None, self)
         generate = obj.metadata.generate_name if not obj.metadata.name else ""
@@ -273,6 +235,7 @@ class ObjectRegistry:
             user=ctx.user,
             dry_run=ctx.dry_run,
             warnings=ctx.warnings,
+            annotations=ctx.annotations,
         )
         new = await self._admission.admit(attributes, new, old.object, self)
         new = compute_updated(new, old.object, subresource=subresource)
@@ -314,6 +277,7 @@ class ObjectRegistry:
             user=ctx.user,
             dry_run=ctx.dry_run,
             warnings=ctx.warnings,
+            annotations=ctx.annotations,
         )
         for _ in range(_ATTEMPTS):
             old = await self.get(resource, name, namespace)
@@ -361,6 +325,8 @@ class ObjectRegistry:
         body: dict[str, Any] | Object,
         ctx: Context,
     ) -> TypedValue:
+        from kubelite.apiserver.subresources import create_subresource
+
         return await create_subresource(self, resource, name, namespace, subresource, body, ctx)
 
     async def modify(

@@ -8,17 +8,16 @@ Source: k8s.io/apiserver/pkg/endpoints/request/requestinfo.go, k8s.io/apimachine
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 import msgspec
 
 from kubelite.api import errors
 from kubelite.api.meta import DeleteOptions, StatusDetails
+from kubelite.api.query import Query, first, flag, parse_integer
 from kubelite.apiserver.interface import ListParams
-
-Query = Mapping[str, Sequence[str]]
 
 _VERBS = {"POST": "create", "GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _PATH_VERBS = frozenset({"proxy", "watch"})
@@ -51,32 +50,6 @@ class WriteOptions(msgspec.Struct, frozen=True, kw_only=True):
     field_manager: str = ""
     field_validation: FieldValidation = "Warn"
     force: bool | None = None
-
-
-def parse_query(raw: str) -> dict[str, list[str]]:
-    """
-    >>> parse_query("a=1&a=2&b")
-    {'a': ['1', '2'], 'b': ['']}
-    """
-    return parse_qs(raw, keep_blank_values=True) if raw else {}
-
-
-def first(query: Query, name: str) -> str:
-    """The first value of a parameter, or an empty string."""
-    values = query.get(name)
-    return values[0] if values else ""
-
-
-def parse_bool(text: str) -> bool:
-    """A boolean of a query: absent, "0" and "false" are false, everything else (also a bare `?watch`) is true.
-
-    Source: k8s.io/apimachinery/pkg/runtime Convert_Slice_string_To_bool
-    """
-    return text.lower() not in ("false", "0")
-
-
-def flag(query: Query, name: str) -> bool:
-    return name in query and parse_bool(first(query, name))
 
 
 def parse_request(method: str, raw_path: str, query: Query) -> RequestInfo:
@@ -140,17 +113,6 @@ def not_found() -> errors.NotFound:
 def method_not_allowed() -> errors.MethodNotAllowed:
     message = "the server does not allow this method on the requested resource"
     return errors.MethodNotAllowed(message, StatusDetails())
-
-
-def parse_integer(query: Query, name: str) -> int | None:
-    """Raises: BadRequest when the parameter is no number."""
-    text = first(query, name)
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise errors.BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 
 
 def parse_list_params(query: Query) -> ListParams:

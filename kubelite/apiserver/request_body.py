@@ -10,9 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from kubelite.api import decode
-from kubelite.api.apiextensions_v1 import CustomResourceDefinition
 from kubelite.api.custom import CustomObject
-from kubelite.api.custom_definition import unsupported
 from kubelite.api.custom_schema import well_formed
 from kubelite.api.errors import BadRequest
 from kubelite.api.meta import Object
@@ -38,8 +36,6 @@ def typed_body(resource: Resource, body: Object | dict[str, Any], ctx: Context) 
 
 def check_fields(resource: Resource, body: dict[str, Any], ctx: Context) -> None:
     """Unknown and repeated fields are ignored, warned of, or refused as BadRequest, as the client asked."""
-    if resource.type is CustomResourceDefinition:
-        ctx.warnings.extend(text for text in unsupported(body) if text not in ctx.warnings)
     if ctx.field_validation == "Ignore":
         return
     found = decode.strict_errors(resource.type, body)

@@ -22,6 +22,7 @@ from kubelite.api import (
     autoscaling_v1,
     autoscaling_v2,
     batch_v1 as batch,
+    certificates_v1 as certificates,
     coordination_v1 as coordination,
     core_v1 as core,
     events_v1 as events,
@@ -34,9 +35,8 @@ from kubelite.api import (
     storage_v1 as storage,
 )
 from kubelite.api.custom import CustomObject
-from kubelite.api.custom_definition import created_definition, updated_definition
 from kubelite.api.meta import Object, ObjectMeta
-from kubelite.apiserver import custom_strategy as custom, strategy_core as kinds
+from kubelite.apiserver import custom_strategy as custom, strategy_certificates as requests, strategy_core as kinds
 from kubelite.apiserver.strategy_service import update_service
 
 #: (new) -> new, and (new, old) -> new.
@@ -57,11 +57,18 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True):
     create: Create | None = None
     update: Update | None = None
     update_status: Update | None = None
+    update_approval: Update | None = None
     create_on_update: bool = False
     unconditional_update: bool = True
     returns_deleted: bool = False
     graceful: bool = False
     default_finalizer: str = ""
+
+
+def _create_api_service(service: Any) -> Any:
+    from kubelite.api.apiservices import create_api_service
+
+    return create_api_service(service)
 
 
 _COUNTED = Strategy(generation=True)
@@ -79,7 +86,7 @@ STRATEGIES: dict[type[Object], Strategy] = {
     ),
     core.Node: Strategy(create=kinds.keep, update=kinds.update_node, status=False),
     core.Secret: Strategy(create=kinds.fold_string_data, update=lambda new, _: kinds.fold_string_data(new)),
-    core.Service: Strategy(create_on_update=True, update=update_service),
+    core.Service: Strategy(create_on_update=True, update=update_service, returns_deleted=True),
     core.ServiceAccount: Strategy(returns_deleted=True),
     core.Endpoints: Strategy(create_on_update=True),
     core.Event: Strategy(create_on_update=True),
@@ -101,16 +108,22 @@ STRATEGIES: dict[type[Object], Strategy] = {
     networking.Ingress: _COUNTED,
     networking.IngressClass: _COUNTED,
     networking.NetworkPolicy: _COUNTED,
+    certificates.CertificateSigningRequest: Strategy(
+        update=requests.update_request,
+        update_status=requests.update_status,
+        update_approval=requests.update_approval,
+    ),
     coordination.Lease: Strategy(create_on_update=True, unconditional_update=False),
     rbac.Role: Strategy(create_on_update=True),
     rbac.RoleBinding: Strategy(create_on_update=True),
     rbac.ClusterRole: Strategy(create_on_update=True),
     rbac.ClusterRoleBinding: Strategy(create_on_update=True),
     node.RuntimeClass: Strategy(unconditional_update=False),
-    storage.CSIDriver: Strategy(generation=True, unconditional_update=False),
-    storage.CSINode: Strategy(unconditional_update=False),
+    storage.CSIDriver: Strategy(generation=True, unconditional_update=False, returns_deleted=True),
+    storage.CSINode: Strategy(unconditional_update=False, returns_deleted=True),
     storage.CSIStorageCapacity: Strategy(unconditional_update=False),
-    storage.VolumeAttachment: Strategy(unconditional_update=False),
+    storage.StorageClass: Strategy(returns_deleted=True),
+    storage.VolumeAttachment: Strategy(unconditional_update=False, returns_deleted=True),
     autoscaling_v1.HorizontalPodAutoscaler: Strategy(),
     autoscaling_v2.HorizontalPodAutoscaler: Strategy(),
     admissionregistration.MutatingWebhookConfiguration: Strategy(generation=True, unconditional_update=False),
@@ -118,9 +131,9 @@ STRATEGIES: dict[type[Object], Strategy] = {
     admissionregistration.ValidatingAdmissionPolicy: Strategy(generation=True, unconditional_update=False),
     admissionregistration.ValidatingAdmissionPolicyBinding: Strategy(generation=True, unconditional_update=False),
     apiextensions.CustomResourceDefinition: Strategy(
-        generation=True, unconditional_update=False, create=created_definition, update=updated_definition
+        generation=True, unconditional_update=False, create=custom.created_definition, update=custom.updated_definition
     ),
-    apiregistration.APIService: Strategy(unconditional_update=False),
+    apiregistration.APIService: Strategy(create=_create_api_service, unconditional_update=False),
     flowcontrol.FlowSchema: Strategy(generation=True, unconditional_update=False),
     flowcontrol.PriorityLevelConfiguration: Strategy(generation=True, unconditional_update=False),
 }
@@ -183,6 +196,8 @@ def compute_updated(new: Any, old: Any, *, subresource: str = "") -> Any:
     if subresource == "status":
         new = _with_spec(new, old)
         return strategy.update_status(new, old) if strategy.update_status else new
+    if subresource == "approval" and strategy.update_approval is not None:
+        return strategy.update_approval(new, old)
     if subresource == "finalize":
         return kinds.finalize_namespace(new, old)
     if subresource in ("ephemeralcontainers", "resize"):
@@ -219,7 +234,4 @@ def _empty_status(obj: Any) -> Any:
 
 @lru_cache(maxsize=256)
 def _empty_status_of(type_: Any) -> Any:
-    for item in msgspec.structs.fields(type_):
-        if item.name == "status" and item.default_factory is not msgspec.NODEFAULT:
-            return item.default_factory()
-    return None
+    return type_().status if "status" in type_.__struct_fields__ else None

@@ -16,6 +16,8 @@ from kubelite.api.meta import DeleteOptions, Object, Status, TypedValue
 from kubelite.api.scheme import Resource
 from kubelite.api.timestamp import rfc3339
 from kubelite.apiserver import eviction
+from kubelite.apiserver.admission import Attributes
+from kubelite.apiserver.admission_nodes import NODES, NodeRestriction
 from kubelite.apiserver.interface import Context, Entry
 from kubelite.apiserver.request_body import check_address, typed_body
 from kubelite.apiserver.tokens import ServiceAccountTokens
@@ -26,6 +28,7 @@ class Pods(eviction.Pods, Protocol):
 
     tokens: ServiceAccountTokens
 
+    async def find(self, type_: type[Object], name: str, namespace: str = "") -> Any | None: ...
     async def get(self, resource: Resource, name: str, namespace: str = "", *, revision: int = 0) -> Entry: ...
     async def modify(
         self, resource: Resource, name: str, namespace: str, change: Callable[[Any], Any], ctx: Context
@@ -65,13 +68,31 @@ async def create_subresource(
             return await bind_pod(registry, resource, name, namespace, wanted, ctx)
         case "pods", "eviction":
             wanted = _typed(policy.Eviction, resource, body, name, namespace, ctx)
+            await _restrict_node(registry, resource, name, namespace, subresource, wanted, ctx)
             return await eviction.evict_pod(registry, resource, name, namespace, wanted, ctx)
         case "serviceaccounts", "token":
             account = await registry.get(resource, name, namespace)
             request = _typed(authentication.TokenRequest, resource, body, name, namespace, ctx)
+            await _restrict_node(registry, resource, name, namespace, subresource, request, ctx)
             return await registry.tokens.issue(account.object, request)
         case _:
             raise MethodNotAllowed("the server does not allow this method on the requested resource")
+
+
+async def _restrict_node(
+    registry: Pods, resource: Resource, name: str, namespace: str, subresource: str, obj: Any, ctx: Context
+) -> None:
+    """Nodes evict their own pods, and ask for tokens of these. Raises: Forbidden."""
+    if NODES in ctx.user.groups:
+        attributes = Attributes(
+            resource=resource,
+            namespace=namespace,
+            name=name,
+            operation="CREATE",
+            subresource=subresource,
+            user=ctx.user,
+        )
+        await NodeRestriction().admit(attributes, obj, None, registry)
 
 
 def _typed(

@@ -12,10 +12,10 @@ import msgspec
 
 from kubelite.actor.clock import Clock
 from kubelite.api import errors
+from kubelite.api.query import Query, first
 from kubelite.api.scheme import Resource
 from kubelite.apiserver.frames import Encode, EncodeBookmark, bookmark_frame
 from kubelite.apiserver.interface import Change, Entry, Page
-from kubelite.apiserver.request import Query, first
 from kubelite.apiserver.table_columns import GENERIC, Printer, printer_of
 
 Include = Literal["None", "Metadata", "Object"]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kubelite.api import coordination_v1 as coordination, core_v1 as core, scheduling_v1 as scheduling
+from kubelite.api.apiservices import service_cells
 from kubelite.api.timestamp import parse_rfc3339
 from kubelite.apiserver.table_columns import (
     NONE,
@@ -278,3 +279,28 @@ def _runtime_class(obj: Any, now: float) -> Sequence[Any]:
 
 
 RUNTIME_CLASS = Printer(columns("Name", "Handler", "Age"), _runtime_class)
+
+
+def _component(obj: core.ComponentStatus, now: float) -> Sequence[Any]:
+    healthy = next((each for each in obj.conditions if each.type == "Healthy"), None)
+    if healthy is None:
+        return obj.metadata.name, "Unknown", "", ""
+    status = {"True": "Healthy", "False": "Unhealthy"}.get(healthy.status, "Unknown")
+    return obj.metadata.name, status, healthy.message, healthy.error
+
+
+COMPONENT = Printer(columns("Name", "Status", "Message", "Error"), _component)
+
+
+def _api_service(obj: Any, now: float) -> Sequence[Any]:
+    return obj.metadata.name, *service_cells(obj), age(obj, now)
+
+
+API_SERVICE = Printer(columns("Name", "Service", "Available", "Age"), _api_service)
+
+
+def _scale(obj: Any, now: float) -> Sequence[Any]:
+    return obj.metadata.name, obj.spec.replicas, obj.status.replicas, age(obj, now)
+
+
+SCALE = Printer(columns("Name", "Desired", "Available", "Age", desired="integer", available="integer"), _scale)

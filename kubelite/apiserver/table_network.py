@@ -119,11 +119,14 @@ NETWORK_POLICY = Printer(columns("Name", "Pod-Selector", "Age"), _policy)
 
 def _ip_address(obj: networking.IPAddress, now: float) -> Sequence[Any]:
     ref = obj.spec.parent_ref
-    shown = "/".join(filter(None, (ref.resource, ref.namespace, ref.name))) if ref else NONE
-    return obj.metadata.name, shown, age(obj, now)
+    shown = NONE
+    if ref is not None:
+        kind = f"{ref.resource}.{ref.group}" if ref.group else ref.resource
+        shown = "/".join(filter(None, (kind.lower(), ref.namespace, ref.name)))
+    return obj.metadata.name, shown
 
 
-IP_ADDRESS = Printer(columns("Name", "ParentRef", "Age"), _ip_address)
+IP_ADDRESS = Printer(columns("Name", "ParentRef"), _ip_address)  # upstream gives no title to the age
 
 
 def _service_cidr(obj: networking.ServiceCIDR, now: float) -> Sequence[Any]:

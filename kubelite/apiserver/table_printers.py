@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from kubelite.apiserver import table_cluster as cluster, table_network as network, table_workloads as workloads
+from kubelite.apiserver import (
+    table_admission as admission,
+    table_cluster as cluster,
+    table_network as network,
+    table_workloads as workloads,
+)
 from kubelite.apiserver.table_columns import Printer
+from kubelite.apiserver.table_metrics import NODE_METRICS, POD_METRICS
 from kubelite.apiserver.table_pods import POD
 
+_ADMISSION = "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 
 PRINTERS: dict[tuple[str, str], Printer] = {
@@ -23,7 +30,14 @@ PRINTERS: dict[tuple[str, str], Printer] = {
     ("", "PersistentVolumeClaim"): cluster.CLAIM,
     ("", "ResourceQuota"): cluster.QUOTA,
     ("", "Event"): cluster.EVENT,
+    ("", "ComponentStatus"): cluster.COMPONENT,
+    ("apiregistration.k8s.io", "APIService"): cluster.API_SERVICE,
+    ("autoscaling", "Scale"): cluster.SCALE,
     ("events.k8s.io", "Event"): cluster.EVENT,
+    (_ADMISSION, "MutatingWebhookConfiguration"): admission.WEBHOOKS,
+    (_ADMISSION, "ValidatingWebhookConfiguration"): admission.WEBHOOKS,
+    (_ADMISSION, "ValidatingAdmissionPolicy"): admission.POLICY,
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): admission.BINDING,
     ("apps", "ControllerRevision"): workloads.REVISION,
     ("apps", "DaemonSet"): workloads.DAEMON_SET,
     ("apps", "Deployment"): workloads.DEPLOYMENT,
@@ -44,6 +58,8 @@ PRINTERS: dict[tuple[str, str], Printer] = {
     ("coordination.k8s.io", "Lease"): cluster.LEASE,
     ("node.k8s.io", "RuntimeClass"): cluster.RUNTIME_CLASS,
     ("certificates.k8s.io", "CertificateSigningRequest"): cluster.SIGNING_REQUEST,
+    ("metrics.k8s.io", "NodeMetrics"): NODE_METRICS,
+    ("metrics.k8s.io", "PodMetrics"): POD_METRICS,
     (_RBAC, "RoleBinding"): cluster.BINDING,
     (_RBAC, "ClusterRoleBinding"): cluster.BINDING,
 }

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kubelite.actor.clock import Clock
+from kubelite.api.query import Query, first
 from kubelite.api.scheme import Scheme
 from kubelite.apiserver.interface import User
-from kubelite.apiserver.request import Query, RequestInfo, first
+from kubelite.apiserver.request import RequestInfo
 
 #: Source: kube-apiserver --max-requests-inflight, --max-mutating-requests-inflight
 MAX_READING = 400

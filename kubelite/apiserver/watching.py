@@ -8,15 +8,15 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kubelite.api.errors import Expired, ServiceUnavailable, StatusError
 from kubelite.api.scheme import Resource
-from kubelite.apiserver.entries import EntryCache
+from kubelite.apiserver.entries import EntryCache, is_converted
 from kubelite.apiserver.interface import Change, ListParams, WatchSink
-from kubelite.apiserver.listing import check_list_params, parse_version, too_large
+from kubelite.apiserver.listing import check_list_params, parse_wanted, too_large
 from kubelite.apiserver.selection import Selection, parse_selection, select_changes
-from kubelite.store.store import Compacted, Event, Range, Store, StoreError, Subscription, prefix_end
+from kubelite.store.store import Compacted, Event, Range, Record, Store, StoreError, Subscription, prefix_end
 
 
 def too_old(wanted: int, oldest: int) -> Expired:
@@ -29,14 +29,15 @@ def open_watch(
     """Raises: Expired, BadRequest, Invalid, Timeout (a revision that does not exist yet)."""
     check_list_params(params)
     selection = parse_selection(resource, params)
-    start = parse_version(params.resource_version, f'resourceVersion: Invalid value: "{params.resource_version}": ')
+    start = parse_wanted(params.resource_version)
     if start > store.revision:
         raise too_large(start, store.revision)
-    prefix = f"{resource.prefix}{namespace}/" if namespace and resource.namespaced else resource.prefix
+    prefix = resource.prefix_of(namespace)
     end: str | None = prefix_end(prefix)
     if selection.name and (namespace or not resource.namespaced):
         prefix, end = resource.key(selection.name, namespace), None
-    feed = Feed(entries, resource, selection, sink)
+    kind = ConvertedFeed if is_converted(resource) else Feed
+    feed = kind(entries, resource, selection, sink)
     wants_state = params.send_initial_events or (params.send_initial_events is None and not start)
     try:
         if wants_state:
@@ -119,3 +120,61 @@ class Feed:
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
+
+
+class ConvertedFeed(Feed):
+    """A feed whose objects somebody else must convert first: it takes no more from the store until that is done."""
+
+    _is_busy = False
+
+    def begin(self, store: Store, key: str, end: str | None, state: Range) -> None:
+        start = super().begin
+        self._after(state.records, lambda: start(store, key, end, state))
+
+    def deliver(self, events: Sequence[Event], revision: int) -> None:
+        records = [record for event in events for record in (event.record, event.prev) if record is not None]
+        pass_on = super().deliver
+        if records:
+            self._after(records, lambda: pass_on(events, revision))
+        else:
+            pass_on(events, revision)
+
+    def resume(self) -> None:
+        if self._is_busy:
+            self._paused = False
+        else:
+            super().resume()
+
+    def _after(self, records: Sequence[Record], then: Callable[[], None]) -> None:
+        """`then`, once the records are loaded."""
+        self._is_busy = True
+        if self._subscription is not None:
+            self._subscription.pause()
+        converter = self._entries.converter
+        assert converter is not None  # it is there before the kind is served
+
+        async def job() -> None:
+            problem: StatusError | None = ServiceUnavailable("the conversion was cut off")
+            try:
+                await self._entries.load(self._resource, records)
+                problem = None
+            except StatusError as error:
+                problem = error
+            finally:
+                self._is_busy = False
+                if problem is not None and not self._closed:
+                    self.close()
+                    self._sink.lost(problem)
+            if not self._closed:
+                self._continue(then)
+
+        converter.start(job)
+
+    def _continue(self, then: Callable[[], None]) -> None:
+        try:
+            then()
+        except StoreError as error:
+            self.lost(error)
+            return
+        if not self._paused and self._subscription is not None and not self._is_busy:
+            self._subscription.resume()

@@ -13,6 +13,7 @@ from typing import assert_never
 
 import anyio
 from anyio.abc import TaskStatus
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kubelite.actor.backoff import Backoff
@@ -29,12 +30,21 @@ from kubelite.client.plan import Bind, Create, Delete, Patch, Plan, Update, Writ
 from kubelite.client.recorder import Recorder
 from kubelite.client.view import Controller, FailureTeller, KindFollower, Watch
 
-WORKERS = 4  #: keys decided at a time; the writes of one key are sequential
+WORKERS = 4  #: keys whose plans are carried out at a time; the writes of one key are sequential
+TURN = 100  #: keys decided before others of the event loop have a turn
 CATCH_UP_S = 5.0  #: how long a key waits for its own writes to come back before it goes on regardless
 
 Seen = Callable[[], bool]  #: whether the view has reached a write
 
 log = get_logger(__name__)
+
+
+class _Task(Struct, frozen=True):
+    """A plan to carry out."""
+
+    key: Key
+    plan: Plan
+    trigger: str
 
 
 class Host:
@@ -67,6 +77,15 @@ class Host:
         if self._is_running:
             self._subscribe(self._controller.watches)
 
+    def decide_again(self) -> None:
+        """Every key: something changed that is no object, such as a measurement."""
+        view = self._informers.view
+        for watch in self._controller.watches:
+            for obj in view.list(watch.type):
+                for key in watch.keys(view, None, obj):
+                    self._queue.add(key)
+        self._wake.set()
+
     def _subscribe(self, watches: Sequence[Watch]) -> None:
         """Hears these from now on, and nothing else."""
         for watch in [watch for watch in self._handlers if watch not in watches]:
@@ -83,12 +102,14 @@ class Host:
             async with anyio.create_task_group() as group:
                 task_status.started()
                 while True:
-                    key = self._queue.take(self._clock.monotonic()) if self._busy < WORKERS else None
-                    if key is None:
-                        await self._wait()
-                    else:
+                    task = self._next() if self._busy < WORKERS else None
+                    if task is not None:
                         self._busy += 1
-                        group.start_soon(self._work, key)
+                        group.start_soon(self._work, task)
+                    elif len(self._queue) and self._busy < WORKERS:
+                        await anyio.lowlevel.checkpoint()
+                    else:
+                        await self._wait()
         finally:
             self._is_running = False
             self._subscribe(())
@@ -101,21 +122,42 @@ class Host:
                 self._queue.add(key)
                 # a deletion's own revision is the informer's, or a little earlier
                 self._triggers[key] = new.metadata.resource_version if new else str(informer.revision)
-            if len(self._queue):
                 self._wake.set()
 
         return handle
 
-    async def _work(self, first: Key) -> None:
-        """Decides a key, and others as long as there are any."""
-        key: Key | None = first
+    def _next(self) -> _Task | None:
+        """Decides keys until there is something to carry out. None: there is no key, or others shall have a turn first."""
+        for _ in range(TURN):
+            if (key := self._queue.take(self._clock.monotonic())) is None:
+                return None
+            trigger = self._triggers.pop(key, "")
+            try:
+                plan = self._controller.decide(self._informers.view, key, self._clock.now())
+            except Exception as error:  # noqa: BLE001  one key's failure is not the controller's
+                self._retry(key, error)
+            else:
+                if plan.writes:
+                    return _Task(key, plan, trigger)
+                self._report(plan)
+                self._settle(key, plan)
+            self._queue.done(key)
+        return None
+
+    async def _work(self, first: _Task) -> None:
+        """Carries out a plan, and others as long as there are any."""
+        task: _Task | None = first
         try:
-            while key is not None:
+            while task is not None:
                 try:
-                    await self._decide(key)
+                    await self._carry_out(task.key, task.plan, task.trigger)
+                except Exception as error:  # noqa: BLE001  the host's task: as above
+                    self._retry(task.key, error)
+                else:
+                    self._settle(task.key, task.plan)
                 finally:
-                    self._queue.done(key)
-                key = self._queue.take(self._clock.monotonic())
+                    self._queue.done(task.key)
+                task = self._next()
         finally:
             self._busy -= 1
             self._wake.set()
@@ -125,30 +167,29 @@ class Host:
         if self._wake.is_set():
             self._wake = anyio.Event()
         due = self._queue.next_due() if self._busy < WORKERS else None
-        with anyio.move_on_after(None if due is None else max(0.0, due - self._clock.monotonic())):
+        if due is None:
+            await self._wake.wait()
+            return
+        with anyio.move_on_after(max(0.0, due - self._clock.monotonic())):
             await self._wake.wait()
 
-    async def _decide(self, key: Key) -> None:
-        try:
-            trigger = self._triggers.pop(key, "")
-            plan = self._controller.decide(self._informers.view, key, self._clock.now())
-            await self._carry_out(key, plan, trigger)
-        except Exception as error:  # noqa: BLE001  the host's task: one key's failure is not the controller's
-            delay_s = self._backoff.next(key)
-            expected = isinstance(error, (StatusError, OSError))
-            (log.debug if isinstance(error, Conflict) else log.warning)(
-                "Retrying key",
-                controller=self._controller.name,
-                key=key,
-                delay_s=delay_s,
-                error=str(error),
-                exc_info=None if expected else error,
-            )
-            self._requeue(key, delay_s)
-        else:
-            self._backoff.forget(key)
-            if plan.requeue_after_s is not None:
-                self._requeue(key, plan.requeue_after_s)
+    def _retry(self, key: Key, error: Exception) -> None:
+        delay_s = self._backoff.next(key)
+        expected = isinstance(error, (StatusError, OSError))
+        (log.debug if isinstance(error, Conflict) else log.warning)(
+            "Retrying key",
+            controller=self._controller.name,
+            key=key,
+            delay_s=delay_s,
+            error=str(error),
+            exc_info=None if expected else error,
+        )
+        self._requeue(key, delay_s)
+
+    def _settle(self, key: Key, plan: Plan) -> None:
+        self._backoff.forget(key)
+        if plan.requeue_after_s is not None:
+            self._requeue(key, plan.requeue_after_s)
 
     def _requeue(self, key: Key, delay_s: float) -> None:
         self._queue.add_at(key, self._clock.monotonic() + delay_s)

@@ -46,7 +46,7 @@ class Informer:
         self._clock = clock
         self._selector = field_selector
         self._handlers: list[Handler] = []
-        self._changed = anyio.Event()
+        self._changed: anyio.Event | None = None  # there while somebody waits
         self._state: State = NeedList()
         self._scope = anyio.CancelScope()
         self._is_stopped = False
@@ -61,20 +61,27 @@ class Informer:
         self._handlers.remove(handler)
 
     async def changed(self) -> None:
-        """Returns after the next change or progress of the cache."""
-        await self._changed.wait()
+        """Returns after the next change of the cache, or when there will be none."""
+        if not self._is_stopped:
+            self._changed = self._changed or anyio.Event()
+            await self._changed.wait()
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
     async def synced(self) -> None:
         """Returns when the cache holds the first list, or never will."""
         while not self.revision and not self._is_stopped:
-            await self._changed.wait()
+            await self.changed()
 
     def stop(self) -> None:
         """For good: from now on nothing is put into the cache, and nobody is told anything."""
         self._is_stopped = True
         self._handlers.clear()
         self._scope.cancel()
-        self._changed.set()
+        self._tell()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Reports started when the cache holds the first list. Returns only after `stop`."""
@@ -122,8 +129,7 @@ class Informer:
                 self._notify(self._cache.remove(output.obj) or output.obj, None)
             else:
                 self._notify(self._cache.put(output.obj), output.obj)
-        done, self._changed = self._changed, anyio.Event()
-        done.set()
+        self._tell()
 
     def _notify(self, old: Object | None, new: Object | None) -> None:
         for handler in self._handlers:
@@ -188,12 +194,13 @@ class Informers:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         async with anyio.create_task_group() as group:
-            async with anyio.create_task_group() as starting:
-                for informer in self._informers.values():
-                    starting.start_soon(group.start, informer.run)
-                self._group = group
-            task_status.started()
+            self._group, known = group, list(self._informers.values())
             try:
+                for informer in known:
+                    group.start_soon(informer.run)
+                for informer in known:
+                    await informer.synced()
+                task_status.started()
                 await anyio.sleep_forever()
             finally:
                 self._group = None

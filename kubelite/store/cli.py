@@ -66,7 +66,7 @@ def main(argv: Sequence[str], *, data_dir: Path) -> int:
     return 0
 
 
-class _CommandClock:
+class CommandClock:
     """The loop's time is enough for a command, which grants no leases."""
 
     def monotonic(self) -> float:
@@ -82,7 +82,7 @@ class _CommandClock:
 async def _run(directory: Path, request: Request) -> None:
     if request.command == "restore":
         path = directory / FILE
-        revision = await restore(Path(request.argument), path, _CommandClock())
+        revision = await restore(Path(request.argument), path, CommandClock())
         sys.stdout.write(f"restored {path} at revision {revision}\n")
         return
     async for line in answers(directory, request):
@@ -95,7 +95,7 @@ async def answers(directory: Path, request: Request) -> AsyncIterator[str]:
     if not await anyio.Path(path).exists():
         raise StoreError(f"there is no store at {path}")
     try:
-        async with SqliteStore(path, _CommandClock()) as store:
+        async with SqliteStore(path, CommandClock()) as store:
             async for line in operate(store, request):
                 yield line
     except Locked:

@@ -43,6 +43,7 @@ from kubelite.store.store import (
 
 #: Before a watch whose stream broke tries again.
 RETRY_S = 0.2
+CAUSE = "kubelite/cause"  #: the cause of a transaction is written with it, under this key
 _RESULTS = {"=": 0, ">": 1, "<": 2, "!=": 3}
 _TARGETS = {"version": 0, "create_revision": 1, "mod_revision": 2, "value": 3}
 
@@ -129,8 +130,8 @@ class EtcdStore:
         either = () if txn.success or txn.failure or not txn.compare else (Get(txn.compare[0].key),)
         request = pb.TxnRequest(
             compare=[_compare(compare) for compare in txn.compare],
-            success=[_op(op) for op in txn.success or either],
-            failure=[_op(op) for op in txn.failure or either],
+            success=[_op(op) for op in _caused(txn.success, txn.cause) or either],
+            failure=[_op(op) for op in _caused(txn.failure, txn.cause) or either],
         )
         try:
             answer = await self._client.call("KV/Txn", request, pb.TxnResponse)
@@ -139,7 +140,8 @@ class EtcdStore:
         self._see(answer.header)
         revision = answer.header.revision
         ops = txn.success if answer.succeeded else txn.failure
-        results = tuple(_result(op, got, revision) for op, got in zip(ops, answer.responses, strict=not either))
+        # what was added to the caller's operations has an answer, too
+        results = tuple(_result(op, got, revision) for op, got in zip(ops, answer.responses, strict=False))
         return TxnResult(answer.succeeded, revision, results)
 
     def watch(self, key: str, end: str | None, sink: Sink, *, start_revision: int = 0) -> _Watch:
@@ -297,6 +299,12 @@ def _compare(compare: Compare) -> pb.Comparison:
     made = pb.Comparison(result=_RESULTS[compare.op], target=_TARGETS[compare.target], key=compare.key.encode())
     setattr(made, compare.target, compare.operand)
     return made
+
+
+def _caused(ops: tuple[Op, ...], cause: str) -> tuple[Op, ...]:
+    """`ops`, and if they write anything, the cause beside it."""
+    writes = any(not isinstance(op, Get) for op in ops)
+    return (*ops, Put(CAUSE, cause.encode())) if cause and writes else ops
 
 
 def _op(op: Op) -> pb.RequestOp:

@@ -131,17 +131,20 @@ class LocalStore(ABC):
         self, key: str, end: str | None = None, *, revision: int = 0, limit: int = 0, keys_only: bool = False
     ) -> Range:
         window = self._window
-        if revision > window.revision:
+        if not revision:
+            found = mvcc.read_present(self._keys, key, end, limit, window.revision)
+        elif revision > window.revision:
             raise Future(window.revision)
-        if revision and revision < window.base:
+        elif revision < window.base:
             raise Compacted(window.base)
-        found = mvcc.read(self._keys, window, Get(key, end, limit), revision or window.revision)
+        else:
+            found = mvcc.read(self._keys, window, Get(key, end, limit), revision)
         return without_values(found) if keys_only else found
 
     def present(
         self, key: str, end: str | None, show: Callable[[Range], None], lost: Callable[[StoreError], None]
     ) -> None:
-        show(mvcc.read(self._keys, self._window, Get(key, end), self._window.revision))
+        show(mvcc.read_present(self._keys, key, end, 0, self._window.revision))
 
     async def reached(self, revision: int) -> None:
         """Returns once `revision` is visible."""

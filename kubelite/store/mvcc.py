@@ -56,8 +56,7 @@ def run(keys: Keys, txn: Txn, revision: int) -> tuple[bool, list[Event], tuple[R
 def read(keys: Keys, window: Window, request: Get, revision: int) -> Range:
     """[key, end) as of `revision`, which the window must reach back to; its end is the revision of `keys`."""
     if revision == window.revision:
-        found, count, more = _page(keys, request.key, request.end, request.limit)
-        return Range(tuple(found), revision, count, more)
+        return read_present(keys, request.key, request.end, request.limit, revision)
     then: dict[str, Record | None] = {}
     for event in window.since(revision, request.key, request.end):
         then.setdefault(event.key, event.prev)
@@ -69,6 +68,15 @@ def read(keys: Keys, window: Window, request: Get, revision: int) -> Range:
     count = keys.count(request.key, request.end) + added
     more = bool(request.limit) and count > request.limit
     return Range(tuple(records[: request.limit] if more else records), revision, count, more)
+
+
+def read_present(keys: Keys, key: str, end: str | None, limit: int, revision: int) -> Range:
+    """[key, end), or `key` alone, as `keys` holds it, which are at `revision`."""
+    if end is None:
+        record = keys.get(key)
+        return Range((), revision, 0, False) if record is None else Range((record,), revision, 1, False)
+    found, count, more = _page(keys, key, end, limit)
+    return Range(tuple(found), revision, count, more)
 
 
 def replay(keys: Keys, events: Sequence[Event]) -> None:

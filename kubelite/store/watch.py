@@ -1,8 +1,9 @@
 """The bus: tells every watcher what was committed, in order, from one shared window.
 
-A watcher is a cursor. Watchers of the same interval form a group, so that events are selected once per group; one pump, a
-callback of the event loop, calls the sinks. Whoever is at another place than its group (new, resumed, or behind) catches up
-by itself from the window and then joins. A paused watcher costs nothing until it falls off the window.
+A watcher is a cursor. Watchers of the same interval form a group, so that events are selected once per group, and a commit
+visits only the groups that it concerns; one pump, a callback of the event loop, calls the sinks. Whoever is at another place
+than its group (new, resumed, or behind) catches up by itself from the window and then joins. A paused watcher costs nothing
+until it falls off the window.
 
 The pump yields to the loop after `BURST` deliveries. It runs one pass at a time: a pass has a fixed target revision, and what
 is committed meanwhile belongs to the next one.
@@ -13,9 +14,9 @@ The bus knows nothing of keys' present values or of durability: `publish` is cal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
-from kubelite.store.store import Compacted, Event, Sink, StoreError
+from kubelite.store.store import Compacted, Event, Sink, StoreError, prefix_end
 from kubelite.store.window import Window, select
 
 #: Deliveries per turn of the event loop: about 0.1 ms with cheap sinks.
@@ -37,7 +38,7 @@ class Watcher:
 
     @property
     def revision(self) -> int:
-        return max(self.cursor, self.group.seen) if self in self.group.members else self.cursor
+        return max(self.cursor, self._bus.position) if self in self.group.members else self.cursor
 
     def pause(self) -> None:
         if not self.paused and not self.closed:
@@ -58,13 +59,67 @@ class Watcher:
 
 
 class _Group:
-    """The watchers of one interval who have seen everything up to `seen` (those delivered in this pass are further on)."""
+    """The watchers of one interval who have seen everything up to the bus's position (who was delivered to is further on)."""
 
-    __slots__ = ("interest", "members", "seen")
+    __slots__ = ("interest", "members")
 
-    def __init__(self, interest: Interest, seen: int) -> None:
-        self.interest, self.seen = interest, seen
+    def __init__(self, interest: Interest) -> None:
+        self.interest = interest
         self.members: dict[Watcher, None] = {}  # an ordered set: delivery is in the order of joining
+
+
+class _Groups:
+    """The groups by interval. Those of one key, or of all keys below a `/`, are found by the key; others are asked."""
+
+    __slots__ = ("_odd", "_of")
+
+    def __init__(self) -> None:
+        self._of: dict[Interest, _Group] = {}
+        self._odd: dict[Interest, _Group] = {}
+
+    def __iter__(self) -> Iterator[_Group]:
+        return iter(list(self._of.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def get(self, interest: Interest) -> _Group | None:
+        return self._of.get(interest)
+
+    def add(self, group: _Group) -> _Group:
+        """The group of that interval: `group`, unless there is one."""
+        key, end = group.interest
+        if end is not None and not (key.endswith("/") and end == prefix_end(key)):
+            self._odd.setdefault(group.interest, group)
+        return self._of.setdefault(group.interest, group)
+
+    def remove(self, group: _Group) -> None:
+        self._of.pop(group.interest, None)
+        self._odd.pop(group.interest, None)
+
+    def concerned(self, events: list[Event]) -> dict[_Group, list[Event]]:
+        """The groups that any of `events` is for, each with its share."""
+        found: dict[_Group, list[Event]] = {}
+        paths: dict[str, list[_Group]] = {}
+        for event in events:
+            key = event.key
+            path = key[: key.rfind("/") + 1]
+            if (groups := paths.get(path)) is None:
+                groups = paths[path] = self._above(path)
+            for group in groups:
+                found.setdefault(group, []).append(event)
+            if (single := self._of.get((key, None))) is not None:
+                found.setdefault(single, []).append(event)
+        for odd in self._odd.values():
+            if chosen := select(events, *odd.interest):
+                found[odd] = chosen
+        return found
+
+    def _above(self, path: str) -> list[_Group]:
+        """The groups of all keys below `path` or a path above it."""
+        ends = [at for at, char in enumerate(path, 1) if char == "/"]
+        prefixes = [(path[:at], path[: at - 1] + "0") for at in ends]  # "0" follows "/": see prefix_end
+        return [self._of[interest] for interest in prefixes if interest in self._of]
 
 
 class Bus:
@@ -72,8 +127,8 @@ class Bus:
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self._position = window.revision  # every group has been scanned up to here
-        self._groups: dict[Interest, _Group] = {}
+        self.position = window.revision  #: every group has seen what there was up to here
+        self._groups = _Groups()
         self.lagging: dict[Watcher, None] = {}
         self.parked: dict[Watcher, None] = {}
         self._checked_base = window.base  # nobody parked is behind this
@@ -87,7 +142,7 @@ class Bus:
         if cursor < window.base:
             raise Compacted(window.base)
         interest = (key, end)
-        group = self._groups.get(interest) or _Group(interest, self._position)
+        group = self._groups.get(interest) or _Group(interest)
         watcher = Watcher(self, group, sink, cursor)
         self.lagging[watcher] = None
         self.wake()
@@ -103,20 +158,20 @@ class Bus:
     @property
     def behind(self) -> int:
         """How many revisions the pump has not worked on."""
-        return self._window.revision - self._position if self._groups or self.lagging else 0
+        return self._window.revision - self.position if self._groups or self.lagging else 0
 
     def leave(self, watcher: Watcher) -> None:
         """Takes `watcher` out, remembering its place."""
         watcher.cursor = watcher.revision
         group = watcher.group
         if group.members.pop(watcher, watcher) is None and not group.members:
-            self._groups.pop(group.interest, None)
+            self._groups.remove(group)
         self.lagging.pop(watcher, None)
         self.parked.pop(watcher, None)
 
     def progress(self) -> None:
         """Tells everybody who is in step how far they are (a delivery without events)."""
-        for group in list(self._groups.values()):
+        for group in self._groups:
             for watcher in list(group.members):
                 if not watcher.closed and not watcher.paused:
                     watcher.sink.deliver((), watcher.revision)
@@ -128,7 +183,7 @@ class Bus:
             watcher.sink.lost(error)
 
     def watchers(self) -> list[Watcher]:
-        return [watcher for group in self._groups.values() for watcher in group.members] + [
+        return [watcher for group in self._groups for watcher in group.members] + [
             *self.lagging,
             *self.parked,
         ]
@@ -153,7 +208,7 @@ class Bus:
         finally:
             if over:
                 self._pass = None
-                if self._again or self._position < self._window.revision:
+                if self._again or self.position < self._window.revision:
                     self.wake()
             else:
                 self._schedule()
@@ -161,11 +216,9 @@ class Bus:
     def _run_pass(self, target: int) -> Generator[None, None, None]:
         """Brings all who take part to `target`; yields when the loop should have a turn."""
         budget = BURST
-        if target > self._position and self._groups:
+        if target > self.position and self._groups:
             yield from self._deliver_groups(target)
-        self._position = target
-        for group in self._groups.values():
-            group.seen = target
+        self.position = target
         cache: dict[tuple[Interest, int], tuple[list[Event], int]] = {}
         for watcher in list(self.lagging):
             while watcher in self.lagging and not self._fallen(watcher):
@@ -186,32 +239,25 @@ class Bus:
 
     def _deliver_groups(self, target: int) -> Generator[None, None, None]:
         budget = BURST
-        new = self._window.after(max(self._position, self._window.base))
+        if self.position < self._window.base:  # more was dropped than the pump has worked on
+            for watcher in [watcher for group in self._groups for watcher in group.members]:
+                self._fall_behind(watcher)
+            return
+        new = self._window.after(self.position)
         while new and new[-1].revision > target:  # only if a commit came between the two calls
             new.pop()
-        touched: dict[str, list[Event]] = {}
-        for event in new:
-            touched.setdefault(event.key, []).append(event)
-        for group in list(self._groups.values()):
-            if group.seen != self._position or self._position < self._window.base:
-                for watcher in list(group.members):  # left over from a pass that broke off, or fallen off the window
+        for group, events in self._groups.concerned(new).items():
+            for watcher in list(group.members):
+                if watcher not in group.members:
+                    continue  # it paused or closed meanwhile
+                if watcher.cursor > self.position:  # left over from a pass that broke off
                     self._fall_behind(watcher)
-                continue
-            key, end = group.interest
-            events = touched.get(key, []) if end is None else select(new, key, end)
-            if events:
-                for watcher in list(group.members):
-                    if watcher not in group.members:
-                        continue  # it paused or closed meanwhile
-                    if watcher.cursor > self._position:
-                        self._fall_behind(watcher)
-                        continue
-                    self._hand_over(watcher, events, target)
-                    budget -= 1
-                    if budget <= 0:
-                        yield
-                        budget = BURST
-            group.seen = target
+                    continue
+                self._hand_over(watcher, events, target)
+                budget -= 1
+                if budget <= 0:
+                    yield
+                    budget = BURST
 
     def _catch_up(
         self, watcher: Watcher, target: int, cache: dict[tuple[Interest, int], tuple[list[Event], int]]
@@ -255,8 +301,5 @@ class Bus:
 
     def _join(self, watcher: Watcher) -> None:
         del self.lagging[watcher]
-        interest = watcher.group.interest
-        group = self._groups.setdefault(interest, watcher.group)
-        group.seen = self._position
-        watcher.group = group
+        watcher.group = group = self._groups.add(watcher.group)
         group.members[watcher] = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kubelite.api import decode
+from kubelite.api import decode, validation
 from kubelite.api.defaults import apply_defaults
 from kubelite.api.errors import FieldError
 from kubelite.api.scheme import Scheme
@@ -271,3 +271,9 @@ def test_role_binding_cannot_change_its_role() -> None:
 
     [found] = changed("rolebindings", body("a"), body("b"), group="rbac.authorization.k8s.io")
     assert found.detail.endswith("cannot change roleRef")
+
+
+def test_every_rule_that_the_tables_name_is_there() -> None:
+    tables = (validation._CREATE, validation._UPDATE, validation._SUBRESOURCE)
+    for where in {where for table in tables for where in table.values()}:
+        assert callable(validation._rule(where))

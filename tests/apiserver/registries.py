@@ -36,7 +36,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     async with MemoryStore(clock) as store:
         allocator = ServiceAllocator(clock, cidr="10.96.0.0/24", node_ports=(30000, 30063))
         registry = ObjectRegistry(store, clock, admission=standard_admission(clock), allocator=allocator)
-        await bootstrap(registry, service_ip=allocator.first_ip, address="192.0.2.1", port=6443)
+        await bootstrap(registry, service_cidr="10.96.0.0/24", address="192.0.2.1", port=6443)
         client = LocalClient(registry)
         await client.create(core.ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))
         yield Cluster(registry, client)

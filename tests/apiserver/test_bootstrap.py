@@ -24,9 +24,9 @@ async def test_standard_objects_exist() -> None:
 async def test_second_start_writes_only_a_new_address() -> None:
     async with cluster() as c:
         before = c.store.revision
-        await bootstrap(c.registry, service_ip="10.96.0.1", address="192.0.2.1", port=6443)
+        await bootstrap(c.registry, service_cidr="10.96.0.0/24", address="192.0.2.1", port=6443)
         assert c.store.revision == before
-        await bootstrap(c.registry, service_ip="10.96.0.1", address="192.0.2.2", port=6443)
+        await bootstrap(c.registry, service_cidr="10.96.0.0/24", address="192.0.2.2", port=6443)
         assert c.store.revision == before + 2
         endpoints = await c.client.get(core.Endpoints, "kubernetes", "default")
         assert endpoints.subsets[0].addresses[0].ip == "192.0.2.2"

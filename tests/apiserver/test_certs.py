@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kubelite.apiserver.certs import Pki
+from kubelite.apiserver.certs import FRONT_PROXY, FRONT_PROXY_CA, KUBELET_CLIENT, Pki
 from kubelite.apiserver.kubeconfig import write_kubeconfig
 
 NOW = 1_700_000_000.0
@@ -45,6 +45,19 @@ def test_later_start_keeps_what_is_good_and_renews_what_is_not(tmp_path: Path) -
     assert pki.path("apiserver.crt").read_bytes() != first
 
 
+def test_a_directory_of_an_older_version_gets_what_is_missing_and_keeps_its_authority(tmp_path: Path) -> None:
+    pki = Pki(tmp_path)
+    pki.ensure((), NOW)
+    authority = pki.authority.read_bytes()
+    for name in (FRONT_PROXY_CA, FRONT_PROXY, KUBELET_CLIENT):
+        for kind in ("crt", "key"):
+            pki.path(f"{name}.{kind}").unlink()
+    pki.ensure((), NOW + 60)
+    assert pki.authority.read_bytes() == authority
+    for name in (FRONT_PROXY, KUBELET_CLIENT):
+        assert pki.client_context(name, authority=authority.decode()).verify_mode == ssl.CERT_REQUIRED
+
+
 def test_later_start_does_not_import_the_cryptography_library(tmp_path: Path) -> None:
     Pki(tmp_path).ensure((), NOW)
     code = (
@@ -52,6 +65,22 @@ def test_later_start_does_not_import_the_cryptography_library(tmp_path: Path) ->
         f"p.ensure((), {NOW}); p.server_context(); sys.exit('cryptography' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def test_a_kubelets_certificate_is_kept_until_it_is_old_or_lacks_a_name(tmp_path: Path) -> None:
+    pki = Pki(tmp_path)
+    pki.ensure((), NOW)
+    file = pki.path("kubelet-node-1.crt")
+    assert pki.kubelet_context("node-1", ("10.0.0.1",), NOW).verify_mode == ssl.CERT_OPTIONAL
+    assert names(file) == {("DNS", "node-1"), ("IP Address", "10.0.0.1")}
+    made = file.read_bytes()
+    pki.kubelet_context("node-1", ("10.0.0.1",), NOW + YEAR_S / 2)
+    assert file.read_bytes() == made
+    pki.kubelet_context("node-1", ("10.0.0.2",), NOW)
+    assert ("IP Address", "10.0.0.2") in names(file)
+    made = file.read_bytes()
+    pki.kubelet_context("node-1", ("10.0.0.2",), NOW + YEAR_S)
+    assert file.read_bytes() != made
 
 
 def test_kubeconfig_embeds_the_certificates_and_is_private(tmp_path: Path) -> None:

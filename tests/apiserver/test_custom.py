@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from kubelite.api import errors
 from kubelite.api.apiextensions_v1 import CustomResourceDefinition as Crd
-from kubelite.api.custom import CustomObject
-from kubelite.api.custom_definition import holds
+from kubelite.api.custom import CustomObject, holds
 from kubelite.api.meta import ObjectMeta
 from kubelite.apiserver.custom import CustomResources
 from kubelite.apiserver.custom_status import compute_status

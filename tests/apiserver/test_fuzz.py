@@ -154,3 +154,48 @@ def test_random_requests_are_answered(
     answer = target.ask(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     # 504 is what upstream says of a resourceVersion that does not exist yet.
     assert code_of(answer) < 500 or code_of(answer) == 504, answer
+
+
+_FIELDS = """
+Accept Accept-Encoding Content-Type Transfer-Encoding Expect Upgrade Connection Impersonate-User Sec-WebSocket-Key Range
+Sec-WebSocket-Version Sec-WebSocket-Protocol X-Remote-User If-None-Match
+"""
+names = st.one_of(
+    st.sampled_from(_FIELDS.split()),
+    st.from_regex(r"[A-Za-z-]{1,12}", fullmatch=True),
+)
+values = st.one_of(
+    st.sampled_from(["websocket", "Upgrade", "SPDY/3.1", "chunked", "gzip", "100-continue", "13", "bytes=0-1", "*"]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+)
+proxied = st.builds(
+    "/api/v1/{}/{}/proxy{}".format,
+    st.sampled_from(["namespaces/default/pods", "namespaces/default/services", "nodes"]),
+    st.text(max_size=8).map(lambda text: quote(text, safe=":") or ":"),
+    st.lists(segment, max_size=2).map(lambda parts: "".join(f"/{part}" for part in parts)),
+)
+
+
+@FEW
+@given(
+    path=st.one_of(paths, proxied),
+    method=methods,
+    fields=st.lists(st.tuples(names, values), max_size=5),
+    is_watch=st.booleans(),
+)
+def test_random_header_fields_are_answered(
+    target: Target, path: str, method: str, fields: list[tuple[str, str]], is_watch: bool
+) -> None:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    query = "?watch=1&timeoutSeconds=1" if is_watch else ""
+    answer = target.ask(f"{method} {path}{query} HTTP/1.1\r\nHost: x\r\n{lines}\r\n0\r\n\r\n".encode())
+    # Nothing is behind a proxy here; upstream says 503 of that.
+    assert not answer or code_of(answer) < 500 or code_of(answer) in (503, 504), answer
+
+
+@FEW
+@given(head=st.binary(max_size=60), times=st.integers(1, 3000))
+def test_heads_of_any_length_end(target: Target, head: bytes, times: int) -> None:
+    line = b"X-" + bytes(byte for byte in head if byte not in b"\r\n")
+    answer = target.ask(b"GET /version HTTP/1.1\r\nHost: x\r\n" + (line + b": y\r\n") * times + b"\r\n")
+    assert not answer or code_of(answer) < 500

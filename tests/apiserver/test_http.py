@@ -16,6 +16,7 @@ import anyio.to_thread
 import msgspec
 import pytest
 from anyio.abc import TaskStatus
+from prometheus_client.parser import text_string_to_metric_families
 
 from kubelite.api import core_v1 as core
 from kubelite.api.meta import ObjectMeta
@@ -112,6 +113,46 @@ async def test_anonymous_reads_health_and_nothing_else_and_bad_token_is_unauthor
         assert 'User "system:anonymous" cannot list resource "configmaps"' in body["message"]
         status, body = await s.ask("GET", "/healthz", token="wrong")
         assert (status, body["message"], "details" in body) == (401, "Unauthorized", False)
+
+
+@pytest.mark.parametrize(
+    ("line", "more", "stays"),
+    [
+        ("GET /healthz HTTP/1.1", "", True),
+        ("GET /healthz HTTP/1.1", "Connection: close", False),
+        ("GET /healthz HTTP/1.0", "", False),
+        ("GET /healthz HTTP/1.0", "Connection: keep-alive", True),
+        ("HEAD /healthz HTTP/1.1", "", True),
+    ],
+)
+async def test_every_kind_of_client_gets_the_same_header_and_keeps_its_connection_if_it_may(
+    line: str, more: str, stays: bool
+) -> None:
+    fixed = [line, "Host: x", f"Authorization: Bearer {ADMIN}"]
+    asked = "\r\n".join([*fixed, *([more] if more else []), "", ""]).encode()
+    async with served() as s, await anyio.connect_tcp("127.0.0.1", s.server.port) as stream:
+        for _ in range(2 if stays else 1):
+            await stream.send(asked)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n" if line.startswith("HEAD") else b"ok"):
+                answer += await stream.receive()
+            head = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+            fields = {field.partition(":")[0] for field in head[1:]} - {"Connection", "Server"}
+            assert head[0].endswith(" 200 OK")
+            assert fields >= {"Audit-Id", "Cache-Control", "Content-Length", "Content-Type", "Date"}
+        if not stays:
+            with pytest.raises(anyio.EndOfStream):
+                await stream.receive()
+
+
+async def test_pipelined_requests_are_answered_in_their_order() -> None:
+    async with served() as s, await anyio.connect_tcp("127.0.0.1", s.server.port) as stream:
+        paths = ("/healthz", "/version", "/healthz")
+        await stream.send(b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths))
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < len(paths) or not answers.endswith(b"ok"):
+            answers += await stream.receive()
+        assert b'"gitVersion"' in answers.split(b"HTTP/1.1 200 OK")[2]
 
 
 async def test_forms_yaml_table_partial_and_pretty() -> None:
@@ -321,3 +362,60 @@ async def test_warnings_of_a_write_are_headers() -> None:
         ) as answer:
             assert answer.status == 201
             assert answer.headers["Warning"] == '299 - "unknown field \\"elf\\""'
+
+
+async def test_metrics_tell_of_requests_and_of_the_store() -> None:
+    async with served() as s:
+        await s.cluster.client.create(config())
+        code, text = await s.ask("GET", "/metrics")
+        assert code == 200
+        found = {each.name: each for each in text_string_to_metric_families(text)}
+        counts = {sample.labels["resource"]: sample.value for sample in found["apiserver_storage_objects"].samples}
+        assert counts["configmaps"] >= 1
+        assert found["kubelite_store_keys"].samples[0].value >= 1
+        assert "apiserver_request_sli_duration_seconds" in found
+        assert found["kubernetes_build_info"].samples[0].labels["git_version"].startswith("v1.33")
+
+
+async def test_protobuf_is_refused_alone_and_answered_with_json_beside_it() -> None:
+    protobuf = "application/vnd.kubernetes.protobuf"
+    async with served() as s:
+        assert (await s.ask("GET", MAPS, headers={"Accept": protobuf}))[0] == 406
+        code, listed = await s.ask("GET", MAPS, headers={"Accept": f"{protobuf},application/json"})
+        assert (code, listed["kind"]) == (200, "ConfigMapList")
+        body = {"Content-Type": f"{protobuf};stream=watch"}
+        assert (await s.ask("POST", "/apis/nonsense.test/v1/things", data=b"k8s\0", headers=body))[0] == 404
+
+
+async def test_the_scale_of_a_workload_is_a_table_too() -> None:
+    async with served() as s:
+        wanted = {
+            "metadata": {"name": "web"},
+            "spec": {
+                "replicas": 3,
+                "selector": {"matchLabels": {"a": "b"}},
+                "template": {
+                    "metadata": {"labels": {"a": "b"}},
+                    "spec": {"containers": [{"name": "c", "image": "i"}]},
+                },
+            },
+        }
+        root = "/apis/apps/v1/namespaces/default/deployments"
+        assert (await s.ask("POST", root, json=wanted))[0] == 201
+        accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+        code, table = await s.ask("GET", f"{root}/web/scale", headers=accept)
+        assert code == 200
+        assert [column["name"] for column in table["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+        assert table["rows"][0]["cells"][:3] == ["web", 3, 0]
+
+
+async def test_component_statuses_are_listed_with_a_warning() -> None:
+    async with served() as s:
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        async with s.session.get(s.url("/api/v1/componentstatuses"), headers=headers) as answer:
+            listed = await answer.json()
+            assert "v1 ComponentStatus is deprecated in v1.19+" in answer.headers["Warning"]
+        names = [item["metadata"]["name"] for item in listed["items"]]
+        assert names == ["controller-manager", "scheduler", "etcd-0"]
+        assert (await s.ask("GET", "/api/v1/componentstatuses/scheduler"))[1]["conditions"][0]["status"] == "True"
+        assert (await s.ask("GET", "/api/v1/componentstatuses/none"))[0] == 404

@@ -63,6 +63,10 @@ async def test_objects_are_created_applied_changed_and_explained(kubectl: Kubect
         assert (refused.returncode, 'unknown field "' in refused.stderr, "elf" in refused.stderr) == (1, True, True)
         assert "containerPort\t<integer> -required-" in await shell("explain", "pod.spec.containers.ports")
         assert await shell("auth", "can-i", "create", "pods") == "yes\n"
+        addresses = await shell("get", "ipaddresses", "--sort-by=.metadata.name")
+        assert addresses.split() == ["NAME", "PARENTREF", "10.96.0.1", "services/default/kubernetes"]
+        networks = (await shell("get", "servicecidrs")).split()
+        assert networks[:5] == ["NAME", "CIDRS", "AGE", "kubernetes", "10.96.0.0/24"]
         await shell("delete", "deployment", "web", "made")
 
 

@@ -9,11 +9,11 @@ from hypothesis import given, strategies as st
 
 from kubelite.api.errors import BadRequest, Invalid, StatusError
 from kubelite.api.meta import DeleteOptions
+from kubelite.api.query import parse_query
 from kubelite.apiserver.request import (
     manager_of,
     parse_delete_options,
     parse_list_params,
-    parse_query,
     parse_request,
     parse_write_options,
 )

@@ -13,7 +13,7 @@ import pytest
 
 from kubelite.api import channels, core_v1 as core, spdy
 from kubelite.api.meta import ObjectMeta
-from kubelite.apiserver.streaming import encode_exit
+from kubelite.client.streaming import encode_exit
 from kubelite.client.streams import LogOptions
 from tests.apiserver.registries import pod
 from tests.apiserver.serving import ADMIN, Served, served

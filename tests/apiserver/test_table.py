@@ -7,7 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from kubelite.api import apps_v1 as apps, batch_v1 as batch, core_v1 as core, discovery_v1 as discovery
+from kubelite.api import (
+    apps_v1 as apps,
+    batch_v1 as batch,
+    core_v1 as core,
+    discovery_v1 as discovery,
+    networking_v1 as networking,
+)
 from kubelite.api.meta import Object
 from kubelite.api.scheme import Scheme
 from kubelite.apiserver.table_columns import printer_of
@@ -149,3 +155,13 @@ def test_deleted_pod_terminates_and_sidecars_count_as_containers() -> None:
 def test_rows(type_: type[Object], fields: dict[str, Any], expected: dict[str, Any]) -> None:
     found = row(type_, **fields)
     assert {name: found[name] for name in expected} == expected
+
+
+def test_an_address_shows_whose_it_is_and_a_network_its_ranges() -> None:
+    ref = {"group": "gateway.networking.k8s.io", "resource": "Gateways", "namespace": "default", "name": "front"}
+    expected = "gateways.gateway.networking.k8s.io/default/front"
+    assert row(networking.IPAddress, spec={"parentRef": ref}) == {"Name": "x", "ParentRef": expected}
+    ref = {"resource": "services", "namespace": "default", "name": "web"}
+    assert row(networking.IPAddress, spec={"parentRef": ref})["ParentRef"] == "services/default/web"
+    cells = row(networking.ServiceCIDR, spec={"cidrs": ["10.96.0.0/16", "fd00::/112"]})
+    assert cells == {"Name": "x", "CIDRs": "10.96.0.0/16,fd00::/112", "Age": "2m"}

@@ -43,7 +43,9 @@ class Daemon:
         begun = time.monotonic()
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                self.command("--data-dir", str(self.data_dir), "--secure-port", "0", *self._settings),
+                self.command(
+                    "--data-dir", str(self.data_dir), "--secure-port", "0", "--kubelet-port", "0", *self._settings
+                ),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

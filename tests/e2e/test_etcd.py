@@ -55,6 +55,12 @@ def test_two_servers_are_one_cluster_and_a_killed_leader_is_replaced(pair: tuple
     assert first[0] == first[1]
     one.kubectl("create", "configmap", "shared", "--from-literal=from=one")
     assert other.get("configmap", "shared")["data"] == {"from": "one"}
+    one.kubectl("create", "service", "nodeport", "first", "--tcp=80", "--node-port=30777")
+    address = other.get("service", "first")["spec"]["clusterIP"]
+    refused = other.run("create", "service", "clusterip", "second", "--tcp=80", f"--clusterip={address}")
+    assert "provided IP is already allocated" in refused.stderr
+    refused = other.run("create", "service", "nodeport", "second", "--tcp=80", "--node-port=30777")
+    assert "provided port is already allocated" in refused.stderr
     other.kubectl("wait", "--for=condition=Ready", "node/one", "node/other")
     other.kubectl("apply", "-f", "-", stdin=DEPLOYMENT)  # only the leader's controllers can act on it
     one.kubectl("rollout", "status", "deployment/web", "--timeout=60s")

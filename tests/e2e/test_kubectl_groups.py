@@ -278,10 +278,79 @@ def test_explain_discovery_rights_and_metrics(shell: Shell, refused: Shell, vers
     assert "[*]" in shell("auth", "can-i", "--list")
     if version.version >= (1, 28):
         assert "kubernetes-admin" in shell("auth", "whoami")
-    assert "Metrics API not available" in refused("top", "nodes")
+    assert "node-1" in shell("top", "nodes")
     assert "is running at" in shell("cluster-info")
     assert "kubelite" in shell("config", "get-contexts")
     assert "v1.33" in shell("version")
+
+
+@each
+def test_fields_are_explained_in_words(shell: Shell) -> None:
+    assert "run together on one node" in shell("explain", "pod")
+    assert "number of equal pods running" in shell("explain", "deployment")
+    assert "How many pods may be missing" in shell("explain", "deployment.spec.strategy.rollingUpdate")
+    assert "Names and values by which the object" in shell("explain", "configmap.metadata")
+    assert "at certain times" in shell("explain", "cronjobs", "--api-version=batch/v1")
+
+
+@each
+def test_state_subresources_are_shown_and_written(shell: Shell) -> None:
+    applied(shell)
+    scale = shell("get", "deployment/web", "--subresource=scale").splitlines()
+    assert [line.split()[:3] for line in scale] == [["NAME", "DESIRED", "AVAILABLE"], ["web", "1", "1"]]
+    assert "1/1" in shell("get", "deployment/web", "--subresource=status")
+    scaled = shell("patch", "deployment/web", "--subresource=scale", "--type=merge", "-p", '{"spec":{"replicas":2}}')
+    assert "patched" in scaled
+    shell("wait", "--for=jsonpath={.status.readyReplicas}=2", "deployment/web", "--timeout=20s")
+    shown = json.loads(shell("get", "deployment/web", "-o", "json"))
+    shown["spec"]["replicas"] = 7  # is no part of the status
+    assert "replaced" in shell("replace", "--subresource=status", "-f", "-", stdin=json.dumps(shown))
+    assert shell("get", "deployment/web", "-o", "jsonpath={.spec.replicas}") == "2"
+
+
+@each
+def test_edit_with_the_editor_of_kubectl(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell("create", "configmap", "edited", "--from-literal=k=before")
+    monkeypatch.setenv("KUBE_EDITOR", "sed -i s/before/after/")
+    assert shell("edit", "configmap/edited") == "configmap/edited edited\n"
+    assert shell("get", "cm/edited", "-o", "jsonpath={.data.k}") == "after"
+    monkeypatch.setenv("KUBE_EDITOR", "true")
+    shell("edit", "configmap/edited")  # nothing changed, nothing written
+    assert shell("get", "cm/edited", "-o", "jsonpath={.data.k}") == "after"
+
+
+@each
+def test_the_rest_of_get_and_the_cluster(shell: Shell, refused: Shell, within: str, tmp_path: Path) -> None:
+    shell("create", "configmap", "a", "--from-literal=k=v")
+    template = tmp_path / "columns"
+    template.write_text("NAME VALUE\n.metadata.name .data.k\n")
+    assert shell("get", "cm/a", "-o", f"custom-columns-file={template}").split() == ["NAME", "VALUE", "a", "v"]
+    template.write_text("{.data.k}")
+    assert shell("get", "cm/a", "-o", f"jsonpath-file={template}") == "v"
+    assert shell("get", "cm/a", "-o", "jsonpath-as-json={.data.k}").split() == ["[", '"v"', "]"]
+    template.write_text("{{.data.k}}")
+    assert shell("get", "cm/a", "-o", f"go-template-file={template}") == "v"
+    assert "managedFields" in shell("get", "cm/a", "-o", "yaml", "--show-managed-fields")
+    assert "Healthy" in shell("get", "componentstatuses", "scheduler")
+    assert "Local" in shell("get", "apiservices", "v1.apps")
+    wide = shell("api-resources", "-o", "wide", "--api-group=apps")
+    assert "create,delete,deletecollection,get,list,patch,update,watch" in wide
+    shell("cluster-info", "dump", f"--namespaces={within}", f"--output-directory={tmp_path}")
+    assert (tmp_path / within / "events.json").exists()
+    role = {
+        "kind": "Role",
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "metadata": {"name": "r", "namespace": within},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+    }
+    assert "reconciled" in shell("auth", "reconcile", "-f", "-", stdin=json.dumps(role))
+    assert "is simulated" in refused("get", "--raw", _proxied(shell, within))
+
+
+def _proxied(shell: Shell, within: str) -> str:
+    shell("run", "one", "--image=app:1", "--port=80")
+    shell("wait", "--for=condition=Ready", "pod/one", "--timeout=20s")
+    return f"/api/v1/namespaces/{within}/pods/one/proxy/"
 
 
 @each

@@ -14,7 +14,7 @@ from kubelite.store.store import Compacted, Event, StoreError, Unavailable
 from kubelite.store.watch import Bus, Watcher
 from kubelite.store.window import Window
 
-INTERESTS = [("/a", None), ("/b", None), ("/a", "/b"), ("/", "0")]
+INTERESTS = [("/a", None), ("/b", None), ("/a/1", None), ("/a", "/b"), ("/a/", "/a0"), ("/", "0")]
 STEPS = st.lists(
     st.one_of(
         st.tuples(
