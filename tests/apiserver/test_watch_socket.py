@@ -58,6 +58,6 @@ async def test_a_bad_watch_is_refused_before_the_upgrade() -> None:
     upgrade = {**HEADERS, "Upgrade": "websocket", "Connection": "Upgrade"}
     async with served() as s:
         code, told = await s.ask("GET", MAPS + "&resourceVersion=x", headers=upgrade)
-        assert (code, told["kind"]) == (500, "Status")
+        assert (code, told["kind"]) == (400, "Status")
         code, told = await s.ask("GET", MAPS, headers=upgrade)  # without a key
         assert (code, told["message"]) == (400, "Upgrade request required")
